@@ -1,0 +1,62 @@
+"""The dimensions of a model, known without jax: plans, forms and pages need them; only the engine builds the model."""
+
+from dataclasses import dataclass
+
+from training.errors import Fault, Invalid, echo
+
+FAMILIES = ("gemma3",)
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """A Gemma 3 text model. Names follow the paper; the field of the published config stands behind each.
+
+    Source: Gemma 3 technical report (arXiv:2503.19786) and the published `config.json` files.
+    """
+
+    vocab_size: int
+    width: int  # hidden_size
+    layers: int  # num_hidden_layers
+    heads: int  # num_attention_heads
+    kv_heads: int  # num_key_value_heads, divides `heads`
+    head_dim: int
+    mlp_width: int  # intermediate_size
+    window: int  # sliding_window: a local layer sees this many tokens, itself included
+    query_scale: int  # query_pre_attn_scalar: scores are divided by its square root
+    global_every: int = 6  # the 6th, 12th, … layer sees the whole sequence
+    local_theta: float = 10_000.0  # RoPE base of local layers
+    global_theta: float = 1_000_000.0  # RoPE base of global layers
+    norm_epsilon: float = 1e-6
+
+    def is_global(self, layer: int) -> bool:
+        """Whether the layer with this index (from 0) attends to everything before it."""
+        return (layer + 1) % self.global_every == 0
+
+
+# fmt: off
+_COLUMNS = ("width", "layers", "heads", "kv_heads", "head_dim", "mlp_width", "window", "query_scale")
+_ROWS = {                                                             # parameters
+    "tiny":   (128,   6, 4, 1,  32,  320, 256,  32),                  # 1.05 M with 512 tokens
+    "small":  (256,   6, 4, 1,  64,  768, 256,  64),                  # 4.7 M
+    "medium": (384,  12, 6, 2,  64, 1152, 512,  64),                  # 20.9 M
+    "270m":   (640,  18, 4, 1, 256, 2048, 512, 256),                  # 268 M with 262 144 tokens, as published
+    "1b":     (1152, 26, 4, 1, 256, 6912, 512, 256),                  # 1.00 G
+}
+# fmt: on
+SIZES: dict[str, dict[str, int]] = {name: dict(zip(_COLUMNS, row, strict=True)) for name, row in _ROWS.items()}
+
+
+def model_shape(size: str, vocab_size: int) -> ModelShape:
+    """The shape called `size` over a vocabulary of `vocab_size` tokens. Raises Invalid for an unknown size."""
+    if size not in SIZES:
+        allowed = ", ".join(SIZES)
+        raise Invalid(Fault(("model", "size"), f"{echo(size)} is not a model size; choose one of {allowed}", "choice"))
+    return ModelShape(vocab_size=vocab_size, **SIZES[size])
+
+
+def parameter_count(shape: ModelShape) -> int:
+    """How many numbers the model learns. The embedding counts once: it is the output matrix too."""
+    projections = shape.width * shape.head_dim * (2 * shape.heads + 2 * shape.kv_heads)
+    mlp = 3 * shape.width * shape.mlp_width
+    norms = 4 * shape.width + 2 * shape.head_dim
+    return shape.vocab_size * shape.width + shape.layers * (projections + mlp + norms) + shape.width
