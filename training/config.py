@@ -1,0 +1,228 @@
+"""What a run is asked to do: every field, its default and its bounds, in one place.
+
+Forms, the API, commands and the trainer all read configs through `TrainConfig.from_dict`, which takes nothing for
+something else: `true` is no number, `2.0` no whole number, `" 7 "` no 7. Only fields that do something exist.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from training.canonical import canonical_json, sha256_hex
+from training.errors import Fault, Invalid, echo
+from training.renderers import RECIPES
+from training.shapes import FAMILIES, SIZES
+from training.strict_json import parse_json
+from training.strict_yaml import parse_yaml
+
+CONFIG_DIRECTORY = Path(__file__).parent / "configs"
+CONFIGS = tuple(sorted(path.stem for path in CONFIG_DIRECTORY.glob("*.yaml")))
+SCHEDULES = ("constant", "linear", "cosine")
+MAX_SEED = 2**63 - 1
+
+# A check returns the value as it is stored, or raises _Wrong with a sentence.
+Check = Callable[[Any], Any]
+
+
+class _Wrong(Exception):
+    def __init__(self, msg: str, code: str):
+        self.msg, self.code = msg, code
+
+
+def _whole(low: int, high: int) -> Check:
+    def check(value: Any) -> int:
+        if type(value) is not int:
+            raise _Wrong(f"must be a whole number, not {echo(value)}", "wrong_type")
+        return _bounded(value, low, high)
+
+    return check
+
+
+def _number(low: float, high: float) -> Check:
+    def check(value: Any) -> float:
+        if type(value) not in (int, float):
+            raise _Wrong(f"must be a number, not {echo(value)}", "wrong_type")
+        if not math.isfinite(value):
+            raise _Wrong(f"must be a finite number, not {value}", "non_finite")
+        return float(_bounded(value, low, high))
+
+    return check
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise _Wrong(f"must be true or false, not {echo(value)}", "wrong_type")
+    return value
+
+
+def _text(longest: int) -> Check:
+    def check(value: Any) -> str:
+        if type(value) is not str:
+            raise _Wrong(f"must be text, not {echo(value)}", "wrong_type")
+        if len(value) > longest:
+            raise _Wrong(f"must have at most {longest} characters, not {len(value)}", "string_too_long")
+        return value
+
+    return check
+
+
+def _one_of(allowed: tuple[str, ...]) -> Check:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise _Wrong(f"must be one of {', '.join(allowed)}, not {echo(value)}", "unknown_value")
+        return value
+
+    return check
+
+
+def _bounded(value: Any, low: Any, high: Any) -> Any:
+    if not low <= value <= high:
+        raise _Wrong(f"must lie between {low} and {high}, not {echo(value)}", "number_out_of_range")
+    return value
+
+
+def _option(default: Any, check: Check) -> Any:
+    """A field with its default and check. A default of None means that the field may be left to others."""
+    return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    family: str = _option("gemma3", _one_of(tuple(FAMILIES)))
+    size: str = _option("tiny", _one_of(tuple(SIZES)))
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    vocab_size: int = _option(512, _whole(300, 65_536))  # 256 bytes, the special tokens, and room to learn
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    recipe: str | None = _option(None, _one_of(RECIPES))  # None: the dataset's
+    system_instruction: str | None = _option(None, _text(10_000))  # None: the dataset's; "": none
+    max_length: int = _option(256, _whole(8, 32_768))  # tokens a sequence
+    packing: bool = _option(True, _flag)  # several short rows share a sequence
+    overlong: str = _option("error", _one_of(("error", "drop")))  # what to do with a row that does not fit
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    steps: int | None = _option(None, _whole(1, 10_000_000))  # updates; or else
+    epochs: int | None = _option(None, _whole(1, 100_000))  # passes over the data
+    batch_size: int = _option(16, _whole(1, 4096))  # sequences an update
+    learning_rate: float = _option(1e-3, _number(1e-9, 1.0))  # the highest, after warm-up
+    schedule: str = _option("cosine", _one_of(SCHEDULES))  # from the highest to zero (constant: not)
+    warmup: int = _option(0, _whole(0, 1_000_000))  # updates from zero to the highest rate
+    weight_decay: float = _option(0.0, _number(0.0, 10.0))
+    grad_clip: float = _option(1.0, _number(1e-6, 1e6))  # largest norm of a gradient
+    seed: int | None = _option(None, _whole(0, MAX_SEED))  # None: drawn once and recorded
+    log_every: int = _option(1, _whole(1, 1_000_000))  # updates a line in metrics.jsonl
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    evalset: str | None = _option(None, _text(4096))  # a file; None: the dataset's test split
+    every: int = _option(50, _whole(1, 10_000_000))  # updates between losses on the valid split
+    max_new_tokens: int = _option(128, _whole(1, 32_768))
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    every: int = _option(100, _whole(1, 10_000_000))  # updates
+    keep: int = _option(2, _whole(1, 1000))  # the newest; the first (step 0) stays besides
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A checked config. Make one with `from_dict`; `replace` a section to change it."""
+
+    model: ModelConfig
+    tokenizer: TokenizerConfig
+    data: DataConfig
+    training: TrainingConfig
+    eval: EvalConfig
+    checkpoint: CheckpointConfig
+
+    @classmethod
+    def from_dict(cls, obj: object) -> "TrainConfig":
+        """Reads a config, filling in defaults. Raises Invalid with every fault and its path."""
+        faults: list[Fault] = []
+        parts = _members(obj, (), cls, faults)
+        sections = {f.name: _section(f.type, parts.get(f.name, {}), (f.name,), faults) for f in fields(cls)}
+        faults += [] if faults else _conflicts(sections["training"])
+        if faults:
+            raise Invalid(faults)
+        return cls(**sections)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """The resolved config, every default spelled out; `from_dict` reads it back as the same config."""
+        return asdict(self)
+
+    def sha256(self) -> str:
+        return sha256_hex(canonical_json(self.to_dict()))
+
+    def resolved(self, *, recipe: str, instruction: str, seed: int) -> "TrainConfig":
+        """This config with what it left open: the dataset's recipe and instruction, and the seed drawn."""
+        data = replace(self.data, recipe=recipe, system_instruction=instruction)
+        return replace(self, data=data, training=replace(self.training, seed=seed))
+
+
+def load_config(source: Path | bytes) -> TrainConfig:
+    """Reads a YAML or JSON file, or its bytes. Raises Invalid with lines, OSError when there is no such file."""
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    if data.lstrip().startswith(b"{"):
+        return TrainConfig.from_dict(parse_json(data))
+    obj, lines = parse_yaml(data)
+    try:
+        return TrainConfig.from_dict(obj)
+    except Invalid as error:
+        raise Invalid(replace(fault, line=lines.get(fault.loc) or lines.get(fault.loc[:-1])) for fault in error.faults)
+
+
+def named_config(name: str) -> TrainConfig:
+    """One of the configs that come with the package. Raises Invalid when no config has this name."""
+    if name not in CONFIGS:
+        msg = f"{echo(name)} is no config; use one of: {', '.join(CONFIGS)}"
+        raise Invalid(Fault(("config_name",), msg, "unknown_value"))
+    return load_config(CONFIG_DIRECTORY / f"{name}.yaml")
+
+
+def _section(kind: Any, obj: object, loc: tuple[str, ...], faults: list[Fault]) -> Any:
+    """An instance of the section `kind`, or None after adding to `faults`."""
+    before = len(faults)
+    values = {}
+    given = _members(obj, loc, kind, faults)
+    for option in fields(kind):
+        if option.name not in given or (given[option.name] is None and option.default is None):
+            continue
+        try:
+            values[option.name] = option.metadata["check"](given[option.name])
+        except _Wrong as wrong:
+            faults.append(Fault((*loc, option.name), wrong.msg, wrong.code))
+    return kind(**values) if len(faults) == before else None
+
+
+def _members(obj: object, loc: tuple[str, ...], kind: Any, faults: list[Fault]) -> Mapping[str, Any]:
+    """The members of `obj` that `kind` knows; the others become faults."""
+    if not isinstance(obj, Mapping):
+        faults.append(Fault(loc, f"must be an object with fields, not {echo(obj)}", "wrong_type"))
+        return {}
+    known = [f.name for f in fields(kind)]
+    for name in obj:
+        if name not in known:
+            msg = f"unknown field; allowed here: {', '.join(known)}"
+            faults.append(Fault((*loc, str(name)), msg, "unknown_field"))
+    return {name: obj[name] for name in known if name in obj}
+
+
+def _conflicts(training: TrainingConfig) -> list[Fault]:
+    """Fields that are fine alone and wrong together."""
+    if (training.steps is None) == (training.epochs is None):
+        return [Fault(("training",), "give exactly one of steps and epochs", "missing_field")]
+    if training.steps is not None and training.warmup > training.steps:
+        msg = f"is longer than the whole training of {training.steps} steps"
+        return [Fault(("training", "warmup"), msg, "number_out_of_range")]
+    return []
