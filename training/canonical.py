@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+from uuid import UUID, uuid5
+
+STABLE_IDS = UUID("6f1b7c52-3c0e-5d0f-9a3e-7d2a1c9b8e41")  # the namespace of stable_id; never changes
 
 
 def canonical_json(value: object) -> str:
@@ -22,3 +25,8 @@ def content_sha256(payload: dict) -> str:
     """The identity of a trace's content: version, prompt, steps and final answer, without `meta`."""
     content = {key: payload[key] for key in ("trace_version", "prompt", "steps", "final_answer")}
     return sha256_hex(canonical_json(content))
+
+
+def stable_id(payload: dict, index: int) -> UUID:
+    """The id of the trace at `index` of a golden or generated set: the same on every machine, for ever."""
+    return uuid5(STABLE_IDS, f"{content_sha256(payload)}:{index}")

@@ -1,0 +1,52 @@
+"""Problems made by rule, with worked steps that can be checked. A new one is a file here and an entry in PROBLEMS."""
+
+from collections.abc import Iterator
+from random import Random
+
+from training.errors import Fault, Invalid, echo
+from training.problems import addition, chain
+from training.problems.problem import Problem, StepCheck, Worked
+from training.schema import TRACE_VERSION
+
+__all__ = ["PROBLEMS", "Problem", "StepCheck", "Worked", "generate_traces"]
+
+PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in (chain.PROBLEM, addition.PROBLEM)}
+SEEDS = range(2**63)
+
+
+def generate_traces(name: str, *, count: int, seed: int, difficulty: int | None = None) -> Iterator[dict]:
+    """`count` traces of a problem; row i depends on problem, difficulty, seed and i only.
+
+    Raises Invalid, before the first row, for an unknown problem or a number out of its range.
+    """
+    if name not in PROBLEMS:
+        message = f"{echo(name)} is not a problem; choose one of {', '.join(PROBLEMS)}"
+        raise Invalid(Fault(("problem",), message, "unknown_problem"))
+    problem = PROBLEMS[name]
+    difficulty = problem.default_difficulty if difficulty is None else difficulty
+    _check_range("difficulty", difficulty, *problem.difficulty_range)
+    _check_range("seed", seed, 0, SEEDS[-1])
+    _check_range("count", count, 1, 1_000_000)
+    return (_trace(problem, difficulty, seed, index) for index in range(count))
+
+
+def _trace(problem: Problem, difficulty: int, seed: int, index: int) -> dict:
+    worked = problem.generate(Random(f"{problem.name}:{difficulty}:{seed}:{index}"), difficulty)
+    return {
+        "trace_version": TRACE_VERSION,
+        "prompt": worked.prompt,
+        "steps": [{"i": i, "type": "compute", "content": step} for i, step in enumerate(worked.steps)],
+        "final_answer": worked.final_answer,
+        "meta": {
+            "source": "generated",
+            "problem": problem.name,
+            "difficulty": difficulty,
+            "seed": seed,
+            "index": index,
+        },
+    }
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise Invalid(Fault((name,), f"is {value}; it must lie between {low} and {high}", "number_out_of_range"))
