@@ -8,11 +8,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from secrets import randbelow
 from typing import Any
 
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
-from training.renderers import RECIPES
+from training.renderers import DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT, check_recipe
 from training.shapes import FAMILIES, SIZES
 from training.strict_json import parse_json
 from training.strict_yaml import parse_yaml
@@ -119,7 +120,7 @@ class TrainingConfig:
     weight_decay: float = _option(0.0, _number(0.0, 10.0))
     grad_clip: float = _option(1.0, _number(1e-6, 1e6))  # largest norm of a gradient
     seed: int | None = _option(None, _whole(0, MAX_SEED))  # None: drawn once and recorded
-    log_every: int = _option(1, _whole(1, 1_000_000))  # updates a line in metrics.jsonl
+    log_every: int | None = _option(None, _whole(1, 1_000_000))  # updates a line in metrics.jsonl; None: ~1000 lines
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,19 @@ class TrainConfig:
     def sha256(self) -> str:
         return sha256_hex(canonical_json(self.to_dict()))
 
-    def resolved(self, *, recipe: str, instruction: str, seed: int) -> "TrainConfig":
-        """This config with what it left open: the dataset's recipe and instruction, and the seed drawn."""
+    def resolved(self, *, manifest: Mapping[str, Any] | None = None, seed: int | None = None) -> "TrainConfig":
+        """This config with nothing left open.
+
+        Recipe and instruction: this config over the dataset's `manifest` over the default. Seed: the one given over
+        this config's, else drawn. Raises Invalid when the manifest names an unknown recipe.
+        """
+        offered = manifest or {}
+        recipe = self.data.recipe or offered.get("recipe") or TRACE_SFT
+        check_recipe(recipe)
+        given = (self.data.system_instruction, offered.get("instruction"), DEFAULT_INSTRUCTION)
+        instruction = next(text for text in given if text is not None)
+        seed = self.training.seed if seed is None else seed
+        seed = randbelow(MAX_SEED + 1) if seed is None else seed
         data = replace(self.data, recipe=recipe, system_instruction=instruction)
         return replace(self, data=data, training=replace(self.training, seed=seed))
 

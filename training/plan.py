@@ -1,0 +1,134 @@
+"""What a run will be before it starts: rows into tokens, and the sizes that follow. Known without jax."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from training.config import DataConfig, TrainConfig
+from training.errors import Fault, Invalid, echo
+from training.packing import Example, PackedData, encode_example
+from training.renderers import Row
+from training.shapes import ModelShape, model_shape, parameter_count
+from training.tokenizer import Tokenizer, training_texts
+
+NAMED_ROWS = 10  # how many overlong rows a message names
+RUNTIME_BYTES = 450 * 2**20  # the process and the compiler, before any array
+ALIVE_SEQUENCES = 2  # whose activations are in memory at once
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset in tokens."""
+
+    tokenizer: Tokenizer
+    train: list[Example]
+    valid: list[Example]
+    overlong: dict[str, int]  # rows left out: id and length
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The sizes of a run: for the dry run of a launch, and the first lines of its log."""
+
+    parameters: int
+    vocab_size: int
+    rows: dict[str, int]  # by split, those left out included
+    overlong: dict[str, int]  # rows left out: id and length
+    fill: float  # share of places that hold a row
+    tokens_per_update: int  # places that hold a row, on average
+    updates: int
+    epochs: float
+    memory_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(config: TrainConfig, rows: Sequence[Row]) -> RunPlan:
+    """The plan of a resolved config on dataset rows. Raises Invalid when they do not go together."""
+    return plan_prepared(config, prepare(config, rows), rows)
+
+
+def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
+    """Trains the tokenizer on the train split and encodes what is taught and what is watched.
+
+    Raises Invalid when there is nothing to train on, or when a row does not fit and the config wants that to be an
+    error. No row is ever cut.
+    """
+    data = config.data
+    recipe, instruction = data.recipe or "", data.system_instruction or ""
+    train = [row for row in rows if row["split"] == "train"]
+    tokenizer = Tokenizer.train(training_texts(train, instruction), config.tokenizer.vocab_size)
+    examples = {
+        split: [
+            encode_example(tokenizer, row, recipe=recipe, instruction=instruction)
+            for row in rows
+            if row["split"] == split
+        ]
+        for split in ("train", "valid")
+    }
+    overlong = {e.id: e.length for part in examples.values() for e in part if e.length > data.max_length}
+    _judge_overlong(overlong, data)
+    fitting = {split: [e for e in part if e.id not in overlong] for split, part in examples.items()}
+    if not fitting["train"]:
+        msg = f"no row of the {len(rows)} is in the train split and fits {data.max_length} tokens"
+        raise Invalid(Fault(("data",), msg, "empty_file"))
+    return Prepared(tokenizer, fitting["train"], fitting["valid"], overlong)
+
+
+def training_data(config: TrainConfig, examples: Sequence[Example]) -> PackedData:
+    """The batches of a resolved config, in the order its seed gives."""
+    data, training = config.data, config.training
+    return PackedData(
+        examples,
+        length=data.max_length,
+        batch_size=training.batch_size,
+        packing=data.packing,
+        seed=training.seed or 0,
+        epochs=training.epochs,
+    )
+
+
+def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) -> RunPlan:
+    """As `plan`, for rows that are in tokens already."""
+    data = training_data(config, prepared.train)
+    shape = model_shape(config.model.size, prepared.tokenizer.vocab_size)
+    updates = total_updates(config, data)
+    places = config.training.batch_size * config.data.max_length
+    return RunPlan(
+        parameters=parameter_count(shape),
+        vocab_size=shape.vocab_size,
+        rows=dict(Counter(row["split"] for row in rows)),
+        overlong=prepared.overlong,
+        fill=data.fill,
+        tokens_per_update=round(places * data.fill),
+        updates=updates,
+        epochs=updates * config.training.batch_size / data.sequences,
+        memory_bytes=_memory_bytes(shape, config.data),
+    )
+
+
+def total_updates(config: TrainConfig, data: PackedData) -> int:
+    """Updates of the whole run, however the config says it."""
+    return config.training.steps or len(data)
+
+
+def _judge_overlong(overlong: dict[str, int], data: DataConfig) -> None:
+    if not overlong or data.overlong == "drop":
+        return
+    named = ", ".join(f"{echo(row_id)} ({length})" for row_id, length in list(overlong.items())[:NAMED_ROWS])
+    more = f" and {len(overlong) - NAMED_ROWS} more" if len(overlong) > NAMED_ROWS else ""
+    msg = (
+        f"{len(overlong)} rows are longer than {data.max_length} tokens: {named}{more}; the longest needs "
+        f"{max(overlong.values())}. Raise max_length, or set data.overlong to drop to leave them out"
+    )
+    raise Invalid(Fault(("data", "max_length"), msg, "overlong"))
+
+
+def _memory_bytes(shape: ModelShape, data: DataConfig) -> int:
+    """Peak memory, roughly: parameters, gradients and two moments in float32, and what lives between the passes."""
+    states = 4 * 4 * parameter_count(shape)
+    per_token = shape.layers * (12 * shape.width + 3 * shape.mlp_width) + 3 * shape.vocab_size
+    scores = shape.layers * shape.heads * data.max_length
+    return RUNTIME_BYTES + states + 4 * ALIVE_SEQUENCES * data.max_length * (per_token + scores)
