@@ -11,11 +11,11 @@ from pathlib import Path
 from secrets import randbelow
 from typing import Any
 
+from training import strict_json
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
 from training.renderers import DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT, check_recipe
 from training.shapes import FAMILIES, SIZES
-from training.strict_json import parse_json
 from training.strict_yaml import parse_yaml
 
 CONFIG_DIRECTORY = Path(__file__).parent / "configs"
@@ -186,7 +186,7 @@ def load_config(source: Path | bytes) -> TrainConfig:
     """Reads a YAML or JSON file, or its bytes. Raises Invalid with lines, OSError when there is no such file."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     if data.lstrip().startswith(b"{"):
-        return TrainConfig.from_dict(parse_json(data))
+        return TrainConfig.from_dict(strict_json.parse_json(data))
     obj, lines = parse_yaml(data)
     try:
         return TrainConfig.from_dict(obj)
