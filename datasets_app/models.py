@@ -1,0 +1,172 @@
+"""What will be taught (datasets) and what is asked (evalsets)."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from traces.models import Trace
+from tunixrt.lib.ids import uuid7
+from tunixrt.lib.moves import move
+
+
+class DatasetQuerySet(models.QuerySet):
+    def frozen(self) -> Self:
+        return self.filter(status=Dataset.Status.FROZEN)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def by_key(self, key: str) -> "Dataset | None":
+        """The dataset of that key, whatever its case: two keys that differ in case only cannot exist."""
+        return self.annotate(lower_key=Lower("key")).filter(lower_key=key.lower()).first()
+
+
+class Dataset(models.Model):
+    """A frozen selection of traces, `name-version`, in the database and on disk.
+
+        building ──▶ sealing ──▶ frozen
+            └───────────┴──▶ failed | cancelled
+
+    `sealing` means that the row and its items are whole and the hash is known, and that the directory is about
+    to be renamed into place: whoever finds such a row can finish it from the items, or start over.
+    """
+
+    class Status(models.TextChoices):
+        BUILDING = "building"
+        SEALING = "sealing"
+        FROZEN = "frozen"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    TRANSITIONS = {
+        Status.BUILDING: frozenset({Status.SEALING, Status.FAILED, Status.CANCELLED}),
+        Status.SEALING: frozenset({Status.FROZEN, Status.BUILDING, Status.FAILED, Status.CANCELLED}),
+        Status.FAILED: frozenset({Status.BUILDING}),
+        Status.CANCELLED: frozenset({Status.BUILDING}),
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, help_text="The build_id.")
+    key = models.CharField(max_length=193, editable=False)
+    name = models.CharField(max_length=128)
+    version = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=Status, default=Status.BUILDING)
+    error = models.TextField(blank=True)
+    request = models.JSONField(help_text="What was asked for, resolved: filters, strategy, limit, seed, recipe, …")
+    seed = models.PositiveBigIntegerField()
+    recipe = models.CharField(max_length=64)
+    instruction = models.TextField(blank=True)
+    trace_count = models.PositiveIntegerField(default=0)
+    splits = models.JSONField(default=dict, help_text="Rows a split, and the rule.")
+    stats = models.JSONField(default=dict)
+    gates = models.JSONField(default=list)
+    content_sha256 = models.CharField(max_length=64, blank=True)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Two directories whose names differ in case only are one directory on some disks.
+            models.UniqueConstraint(Lower("key"), name="dataset_key_unique_without_case"),
+        ]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="dataset_newest")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    def move(self, to: str, **fields: Any) -> None:
+        move(self, to, transitions=self.TRANSITIONS, **fields)
+
+    @property
+    def directory(self) -> Path:
+        return settings.TUNIXRT_HOME / "datasets" / self.key
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.directory / "manifest.json"
+
+    @property
+    def rows_path(self) -> Path:
+        return self.directory / "dataset.jsonl"
+
+
+class DatasetItem(models.Model):
+    """A trace's place in a dataset. A frozen dataset keeps its traces from being deleted."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="dataset_items")
+    split = models.CharField(max_length=8)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "position"], name="item_one_a_place"),
+            models.UniqueConstraint(fields=["dataset", "trace"], name="item_once_a_dataset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset_id}[{self.position}]"
+
+
+class EvalSet(models.Model):
+    """Questions with their answers, bound to the hash of their content."""
+
+    class Origin(models.TextChoices):
+        FILE = "file"
+        SPLIT = "split", "split of a dataset"
+        PROBLEM = "problem", "generated problem"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    origin = models.CharField(max_length=16, choices=Origin)
+    dataset = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="evalsets")
+    split = models.CharField(max_length=8, blank=True)
+    item_count = models.PositiveIntegerField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(origin="split", dataset__isnull=False) | ~Q(origin="split") & Q(dataset__isnull=True),
+                name="evalset_of_a_split_names_its_dataset",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        """The items as a file, for the process that examines."""
+        return settings.TUNIXRT_HOME / "evalsets" / f"{self.sha256}.jsonl"
+
+
+class EvalItem(models.Model):
+    """One question. `item_id` is its id in the file, unique in the set."""
+
+    evalset = models.ForeignKey(EvalSet, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    item_id = models.CharField(max_length=200)
+    prompt = models.TextField()
+    expected_answer = models.TextField()
+    category = models.CharField(max_length=100)
+    difficulty = models.CharField(max_length=100)
+    section = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = [models.UniqueConstraint(fields=["evalset", "item_id"], name="evalitem_once_a_set")]
+
+    def __str__(self) -> str:
+        return self.item_id

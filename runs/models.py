@@ -1,0 +1,212 @@
+"""What was taught, and whether it helped."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from datasets_app.models import Dataset, EvalItem, EvalSet
+from tunixrt.jobs.models import Job
+from tunixrt.lib.ids import uuid7
+from tunixrt.lib.moves import move
+
+
+class RunQuerySet(models.QuerySet):
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def open(self) -> Self:
+        return self.filter(status__in=Run.OPEN)
+
+    def completed(self) -> Self:
+        return self.filter(status=Run.Status.COMPLETED)
+
+    def with_dataset(self) -> Self:
+        return self.select_related("dataset", "evalset", "created_by")
+
+
+class Run(models.Model):
+    """One training of one model on one dataset, and its examination.
+
+        pending ──▶ training ──▶ evaluating ──▶ completed
+           │  ▲        │  │           │
+           │  └────────┘  ├▶ training_failed   └▶ evaluation_failed
+           └──────────────┴──▶ cancelled (from any open status)
+
+    A rescue takes training back to pending. `completed` and `evaluation_failed` can go to evaluating again:
+    an examination is repeatable. Retry, resume and replay make a new run with `parent`.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        TRAINING = "training"
+        EVALUATING = "evaluating"
+        COMPLETED = "completed"
+        TRAINING_FAILED = "training_failed", "training failed"
+        EVALUATION_FAILED = "evaluation_failed", "evaluation failed"
+        CANCELLED = "cancelled"
+
+    OPEN = (Status.PENDING, Status.TRAINING, Status.EVALUATING)
+    TRANSITIONS = {
+        Status.PENDING: frozenset({Status.TRAINING, Status.CANCELLED, Status.TRAINING_FAILED}),
+        Status.TRAINING: frozenset({Status.PENDING, Status.EVALUATING, Status.CANCELLED, Status.TRAINING_FAILED}),
+        Status.EVALUATING: frozenset({Status.COMPLETED, Status.CANCELLED, Status.EVALUATION_FAILED}),
+        Status.COMPLETED: frozenset({Status.EVALUATING}),
+        Status.EVALUATION_FAILED: frozenset({Status.EVALUATING}),
+    }
+
+    class Engine(models.TextChoices):
+        JAX = "jax"
+        TUNIX = "tunix"
+
+    class Origin(models.TextChoices):
+        LAUNCH = "launch"
+        RETRY = "retry"
+        RESUME = "resume"
+        REPLAY = "replay"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=200)
+    status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
+    engine = models.CharField(max_length=8, choices=Engine, default=Engine.JAX)
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="runs")
+    evalset = models.ForeignKey(EvalSet, on_delete=models.PROTECT, related_name="runs")
+    config = models.JSONField(help_text="Resolved, every default spelled out.")
+    config_sha256 = models.CharField(max_length=64)
+    seed = models.PositiveBigIntegerField()
+    attempt = models.PositiveIntegerField(default=0, help_text="How often training was begun.")
+    metrics = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    origin = models.CharField(max_length=8, choices=Origin, default=Origin.LAUNCH)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["status", "-created_at"], name="run_by_status"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "training", "evaluating"], finished_at__isnull=True)
+                | Q(
+                    status__in=["completed", "training_failed", "evaluation_failed", "cancelled"],
+                    finished_at__isnull=False,
+                ),
+                name="run_finished_at_if_and_only_if_final",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
+
+    @property
+    def directory(self) -> Path:
+        return settings.TUNIXRT_HOME / "artifacts" / "training_runs" / str(self.pk)
+
+    @property
+    def job(self) -> Job | None:
+        """The latest piece of long work for this run: training, then examination."""
+        return Job.objects.for_target(self.pk).first()
+
+    def move(self, to: str, *, reason: str, by=None, **fields: Any) -> None:
+        """The only way to another status: compare-and-swap, and the RunEvent that says who and why.
+
+        Raises Conflict when the present status forbids it.
+        """
+        finished = None if to in self.OPEN else timezone.now()
+        with transaction.atomic():
+            origin = move(self, to, transitions=self.TRANSITIONS, finished_at=finished, **fields)
+            self.events.create(from_status=origin, to_status=to, reason=reason, created_by=by)
+
+
+class RunEvent(models.Model):
+    """Who or what moved a run, when and why. Only ever added to."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    from_status = models.CharField(max_length=20, blank=True)
+    to_status = models.CharField(max_length=20)
+    reason = models.TextField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"
+
+
+class EvaluationQuerySet(models.QuerySet):
+    def current(self) -> Self:
+        """Those whose rows are whole: an examination that was repeated replaces the earlier one."""
+        return self.filter(status=Evaluation.Status.COMPLETED)
+
+
+class Evaluation(models.Model):
+    """One examination of one checkpoint with one evalset. Every score has its rows."""
+
+    class Stage(models.TextChoices):
+        BEFORE = "before"
+        AFTER = "after"
+
+    class Status(models.TextChoices):
+        COMPLETED = "completed"
+        REPLACED = "replaced"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="evaluations")
+    evalset = models.ForeignKey(EvalSet, on_delete=models.PROTECT, related_name="evaluations")
+    stage = models.CharField(max_length=8, choices=Stage)
+    status = models.CharField(max_length=16, choices=Status, default=Status.COMPLETED)
+    checkpoint_step = models.PositiveBigIntegerField()
+    metrics = models.JSONField()
+    intervals = models.JSONField()
+    correct_count = models.PositiveIntegerField()
+    scored_count = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = EvaluationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Two answers to "how good is it now" would let a page pick one.
+            models.UniqueConstraint(
+                fields=["run", "stage"], condition=Q(status="completed"), name="evaluation_one_current_a_stage"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run}, {self.stage}"
+
+
+class Prediction(models.Model):
+    """What the model answered to one item, and what each judge thought of it."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="predictions")
+    item = models.ForeignKey(EvalItem, on_delete=models.PROTECT, related_name="predictions")
+    output = models.TextField()
+    answer = models.TextField(null=True)
+    correct = models.BooleanField()
+    judges = models.JSONField()
+    output_tokens = models.PositiveIntegerField()
+    finish_reason = models.CharField(max_length=16)
+
+    class Meta:
+        ordering = ("item__position",)
+        constraints = [models.UniqueConstraint(fields=["evaluation", "item"], name="prediction_once_an_item")]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}: {'right' if self.correct else 'wrong'}"

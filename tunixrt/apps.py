@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class FrameConfig(AppConfig):
+    name = "tunixrt"
+    label = "frame"
+    verbose_name = "tunixrt"
+
+    def ready(self) -> None:
+        from tunixrt import celery  # noqa: F401  (every process rings at the configured broker)

@@ -1,0 +1,151 @@
+"""Supervision of a child process: the worker watches, the child works.
+
+The child runs in its own process group with an environment of its own, hears a tick a second on its standard
+input (silence or the end of it mean that its supervisor is gone), and answers with JSON lines.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+
+log = logging.getLogger(__name__)
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+LOOK_SECONDS = 1.0
+EVENT_BYTES = 1 << 20  # longer lines are no events
+
+
+def supervise(job: Job, argv: list[str], *, log_file: Path, on_event: Callable[[dict], None]) -> int:
+    """Runs `argv` until it ends and returns its exit code (negative: the signal that ended it).
+
+    Keeps the job's beat going meanwhile. Raises Cancelled, Lost or HandBack after the whole process group is
+    gone, so that whoever owns the row next never meets this child.
+    """
+    with log_file.open("ab") as stderr:
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=child_environment(),
+            cwd=settings.BASE_DIR,
+            start_new_session=True,
+        )
+    try:
+        return _watch(job, child, on_event)
+    except (Cancelled, HandBack):
+        end_group(child, grace_seconds=settings.RUN_GRACE_SECONDS)
+        raise
+    finally:
+        end_group(child, grace_seconds=0)
+
+
+def child_environment() -> dict[str, str]:
+    """What the child may know: no secret key, no database, no broker."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_"))}
+    return kept | {
+        "TUNIXRT_HOME": str(settings.TUNIXRT_HOME),
+        "TUNIXRT_SUPERVISED": "1",
+        "TUNIXRT_SILENCE_SECONDS": str(max(2.0, 0.6 * settings.RUN_LEASE_SECONDS)),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def end_group(child: subprocess.Popen, *, grace_seconds: float) -> None:
+    """SIGTERM to the child's group, SIGKILL after the grace, and the reaping."""
+    if grace_seconds:
+        _signal_group(child, signal.SIGTERM)
+        deadline = time.monotonic() + grace_seconds
+        while child.poll() is None and time.monotonic() < deadline:
+            _tell(child)  # it must not take our silence for our death while it seals its checkpoint
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=0.5)
+    _signal_group(child, signal.SIGKILL)
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        with contextlib.suppress(OSError):
+            pipe.close()  # type: ignore[union-attr]
+
+
+def drain_file(main_pid: int) -> Path:
+    """Where a worker that was told to stop says so to the processes that work for it."""
+    return settings.TUNIXRT_HOME / "drain" / str(main_pid)
+
+
+def _watch(job: Job, child: subprocess.Popen, on_event: Callable[[dict], None]) -> int:
+    started = last_beat = last_contact = time.monotonic()
+    lines = _Lines(child.stdout)
+    while True:
+        for event in lines.read(LOOK_SECONDS):
+            on_event(event)
+        _tell(child)
+        now = time.monotonic()
+        if child.poll() is not None and lines.ended:
+            return child.returncode
+        if drain_file(os.getppid()).exists():
+            raise HandBack("its worker is stopping")
+        if now - started > settings.RUN_MAX_SECONDS:
+            raise TimeoutError(f"longer than RUN_MAX_SECONDS ({settings.RUN_MAX_SECONDS} s)")
+        try:
+            if now - last_beat >= settings.RUN_HEARTBEAT_SECONDS:
+                job.tick()
+                last_beat = now
+            elif Job.objects.filter(pk=job.pk, cancel_requested=True).exists():
+                raise Cancelled
+            last_contact = now
+        except DatabaseError as error:
+            connection.close()
+            log.warning("the database does not answer: %s", error)
+            if now - last_contact > 0.6 * settings.RUN_LEASE_SECONDS:
+                raise Lost(f"{job}: no word from the database for too long, somebody else may own it")
+
+
+class _Lines:
+    """Complete lines of a pipe, without ever blocking longer than asked."""
+
+    def __init__(self, pipe):
+        self.pipe, self.rest, self.ended = pipe, b"", False
+        os.set_blocking(pipe.fileno(), False)
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(pipe, selectors.EVENT_READ)
+
+    def read(self, seconds: float) -> list[dict]:
+        if self.ended or not self.selector.select(seconds):
+            return []
+        data = os.read(self.pipe.fileno(), 1 << 16)
+        self.ended = not data
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        self.rest = self.rest[-EVENT_BYTES:]
+        return [event for event in map(_event, lines) if event]
+
+
+def _event(line: bytes) -> dict | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+def _tell(child: subprocess.Popen) -> None:
+    with contextlib.suppress(OSError):
+        os.write(child.stdin.fileno(), b".")  # type: ignore[union-attr]
+
+
+def _signal_group(child: subprocess.Popen, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)

@@ -1,0 +1,208 @@
+"""Long work, one mechanism for every room: the row is the queue, the lock and the history."""
+
+import os
+import socket
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from tunixrt.lib.ids import uuid7
+
+
+class Lost(Exception):
+    """Somebody else owns the row now. Stop at once and write nothing."""
+
+
+class Cancelled(Exception):
+    """A person asked for the work to stop."""
+
+
+class HandBack(Exception):
+    """The work stopped before its end and can go on later, here or elsewhere."""
+
+
+class JobQuerySet(models.QuerySet):
+    def open(self) -> Self:
+        return self.filter(status__in=Job.OPEN)
+
+    def waiting(self) -> Self:
+        return self.filter(status=Job.Status.QUEUED).order_by("created_at", "id")
+
+    def running(self) -> Self:
+        return self.filter(status=Job.Status.RUNNING)
+
+    def for_target(self, target: uuid.UUID) -> Self:
+        return self.filter(target=target).order_by("-created_at", "-id")
+
+
+class Job(models.Model):
+    """One piece of long work for one row of a room.
+
+        queued ──▶ running ──▶ done | failed
+          ▲ │         │
+          │ └─────────┼──▶ cancelled
+          └───────────┘  its owner fell silent or handed it back
+
+    Every change is one conditional UPDATE: who holds `owner` may write, everybody else is told Lost. `beat`
+    counts up while the owner lives; no clock of any machine decides about a lease.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    OPEN = (Status.QUEUED, Status.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=64, help_text="The Celery task that does it.")
+    target = models.UUIDField(help_text="The row it is done for.")
+    queue = models.CharField(max_length=16)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    owner = models.UUIDField(null=True, editable=False, help_text="Fencing token of the process that holds it.")
+    worker = models.CharField(max_length=128, blank=True, help_text="Host and process that held it last.")
+    beat = models.PositiveBigIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0, help_text="How often it was claimed.")
+    stalls = models.PositiveIntegerField(default=0, help_text="Claims since it last made progress.")
+    cancel_requested = models.BooleanField(default=False)
+    done = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(null=True)
+    message = models.CharField(max_length=200, blank=True)
+    error = models.TextField(blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, help_text="When the present or last attempt began.")
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["queue", "created_at"], condition=Q(status="queued"), name="job_waiting"),
+            models.Index(fields=["target", "-created_at"], name="job_of_target"),
+        ]
+        constraints = [
+            # A double click or a second sweeper must not start the same work twice.
+            models.UniqueConstraint(fields=["target"], condition=Q(status__in=["queued", "running"]), name="job_one_open"),
+            models.CheckConstraint(
+                condition=Q(status="running", owner__isnull=False) | ~Q(status="running") & Q(owner__isnull=True),
+                name="job_owned_if_and_only_if_running",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["queued", "running"], finished_at__isnull=True)
+                | Q(status__in=["done", "failed", "cancelled"], finished_at__isnull=False),
+                name="job_finished_at_if_and_only_if_final",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
+
+    @property
+    def percent(self) -> int | None:
+        """Whole per cent done, or None while the total is not known."""
+        return min(100, 100 * self.done // self.total) if self.total else None
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds left at the pace so far of this attempt, or None before there is one."""
+        if not (self.status == self.Status.RUNNING and self.total and self.done and self.started_at):
+            return None
+        elapsed = (timezone.now() - self.started_at).total_seconds()
+        return elapsed * (self.total - self.done) / self.done
+
+    def claim(self) -> bool:
+        """Makes this process the owner if nobody is. The attempt is counted before any work can fail."""
+        token = uuid.uuid4()
+        taken = Job.objects.filter(pk=self.pk, status=self.Status.QUEUED, cancel_requested=False).update(
+            status=self.Status.RUNNING,
+            owner=token,
+            worker=f"{socket.gethostname()}:{os.getpid()}"[:128],
+            beat=F("beat") + 1,
+            attempt=F("attempt") + 1,
+            stalls=F("stalls") + 1,
+            started_at=timezone.now(),
+            error="",
+        )
+        self.refresh_from_db()
+        return bool(taken)
+
+    def tick(self, done: int | None = None, total: int | None = None, message: str | None = None) -> None:
+        """A sign of life with the progress so far. Raises Lost when the row has another owner, Cancelled when asked."""
+        news = {"done": done, "total": total, "message": message and message[:200]}
+        self._write(beat=F("beat") + 1, **{name: value for name, value in news.items() if value is not None})
+        if Job.objects.filter(pk=self.pk, cancel_requested=True).exists():
+            raise Cancelled
+
+    def made_progress(self) -> None:
+        """Something is now kept that a next attempt will not repeat: start counting attempts anew."""
+        self._write(stalls=0)
+
+    def release(self, reason: str) -> None:
+        """Gives the work back unfinished, for anybody to claim."""
+        self._write(status=self.Status.QUEUED, owner=None, message=reason[:200])
+
+    def end(self, status: str, error: str = "") -> None:
+        """Writes the final status. Raises Lost when the row has another owner."""
+        self._write(status=status, owner=None, error=error, finished_at=timezone.now())
+
+    def request_cancel(self) -> bool:
+        """Asks the owner to stop; work that nobody owns is cancelled at once. True when it is cancelled already."""
+        with transaction.atomic():
+            mine = Job.objects.filter(pk=self.pk)
+            mine.filter(status=self.Status.RUNNING).update(cancel_requested=True)
+            ended = mine.filter(status=self.Status.QUEUED).update(
+                status=self.Status.CANCELLED, cancel_requested=True, finished_at=timezone.now()
+            )
+        self.refresh_from_db()
+        return bool(ended)
+
+    def _write(self, **fields: Any) -> None:
+        if not Job.objects.filter(pk=self.pk, owner=self.owner, status=self.Status.RUNNING).update(**fields):
+            raise Lost(f"{self} is not held by this process any more")
+        for name, value in fields.items():
+            if name != "beat":
+                setattr(self, name, value)
+
+
+class Once(models.Model):
+    """An `Idempotency-Key` and what the first request with it made, so that a second one makes nothing."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was asked.")
+    target = models.UUIDField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="once_per_user_and_key")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Beacon(models.Model):
+    """A sign of life of a long-lived process: a worker or the sweeper."""
+
+    name = models.CharField(max_length=160, unique=True, help_text="Kind, queue, host and process.")
+    kind = models.CharField(max_length=16)
+    queue = models.CharField(max_length=64, blank=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def light(cls, *, kind: str, queue: str = "") -> None:
+        name = f"{kind} {queue} {socket.gethostname()}:{os.getpid()}"[:160]
+        cls.objects.update_or_create(name=name, defaults={"kind": kind, "queue": queue, "seen_at": timezone.now()})

@@ -1,0 +1,180 @@
+"""The contract between long work and the rooms: a room says what to do, this module says when and who."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from celery import current_app, shared_task
+from django.db import close_old_connections, transaction
+
+from training.errors import Invalid
+from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+from tunixrt.lib.errors import Refused
+
+log = logging.getLogger(__name__)
+
+
+class Work:
+    """One kind of long work. A room subclasses it in its `pipeline` and hands the class to `long_task`.
+
+    `started`, `released` and `ended` run in the transaction that changes the job, so that the room's own row
+    and the job never tell different stories.
+    """
+
+    kind: str
+    queue = "short"
+    attempts = 3  # claims without progress before the work counts as failed
+
+    def started(self, job: Job) -> None:
+        """The job was claimed by this process."""
+
+    def body(self, job: Job) -> None:
+        """Do it, calling `job.tick` at least every heartbeat. Safe to run again after any interruption."""
+        raise NotImplementedError
+
+    def released(self, job: Job, reason: str) -> None:
+        """The job is waiting again."""
+
+    def ended(self, job: Job) -> None:
+        """The job is done, failed or cancelled: `job.status` and `job.error` say which and why."""
+
+
+KINDS: dict[str, Work] = {}
+
+
+def long_task(work: type[Work]) -> Callable:
+    """Registers a kind of work and returns the Celery task that does it."""
+    KINDS[work.kind] = work()
+
+    @shared_task(name=work.kind)
+    def task(job_id: str) -> None:
+        close_old_connections()
+        perform(job_id)
+
+    return task
+
+
+def enqueue(kind: str, *, target, created_by=None) -> Job:
+    """Writes the row of a piece of work and rings for it once the transaction is safe."""
+    job = Job.objects.create(kind=kind, queue=KINDS[kind].queue, target=target, created_by=created_by)
+    transaction.on_commit(lambda: ring(job), robust=True)
+    return job
+
+
+def enqueue_here(kind: str, *, target, created_by=None) -> Job:
+    """As `enqueue`, but does the work at once in this process: for what takes no longer than a request may."""
+    job = Job.objects.create(kind=kind, queue=KINDS[kind].queue, target=target, created_by=created_by)
+    perform(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def ring(job: Job) -> None:
+    """Tells the workers that work is waiting. A lost ring loses nothing: the sweeper rings again."""
+    try:
+        current_app.send_task(job.kind, [str(job.pk)], queue=job.queue)
+    except Exception as error:  # the broker's own family of errors differs by transport
+        log.warning("The queue is unreachable, %s waits for the sweeper: %s", job, error)
+
+
+def perform(job_id) -> None:
+    """Claims a job and does it. A late, doubled or mistaken message finds nothing to claim and does nothing."""
+    job = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED).first()
+    if job is None or not _start(job):
+        return
+    try:
+        KINDS[job.kind].body(job)
+    except Lost as lost:
+        log.warning("%s", lost)
+    except Cancelled:
+        finish(job, Job.Status.CANCELLED, "cancelled on request")
+    except HandBack as reason:
+        give_back(job, str(reason))
+    except (Invalid, Refused) as refusal:
+        finish(job, Job.Status.FAILED, str(refusal))
+    except Exception as error:
+        log.exception("%s failed", job)
+        finish(job, Job.Status.FAILED, f"{type(error).__name__}: {error}")
+    else:
+        finish(job, Job.Status.DONE)
+
+
+def finish(job: Job, status: str, error: str = "") -> None:
+    """Ends a job and lets its room draw the consequence, in one transaction."""
+    with suppress(Lost), transaction.atomic():
+        job.end(status, error)
+        KINDS[job.kind].ended(job)
+
+
+def give_back(job: Job, reason: str) -> None:
+    """Puts a job back into the queue, or ends it when it was tried often enough or is to be cancelled."""
+    if Job.objects.filter(pk=job.pk, cancel_requested=True).exists():
+        return finish(job, Job.Status.CANCELLED, "cancelled on request")
+    if job.stalls >= KINDS[job.kind].attempts:
+        return finish(job, Job.Status.FAILED, f"{reason} ({job.stalls} attempts without progress)")
+    with suppress(Lost), transaction.atomic():
+        job.release(reason)
+        KINDS[job.kind].released(job, reason)
+
+
+def cancel(job: Job) -> None:
+    """Cancels a job, now if nobody works on it, else as soon as its owner notices."""
+    with transaction.atomic():
+        if job.request_cancel():
+            KINDS[job.kind].ended(job)
+
+
+def _start(job: Job) -> bool:
+    with transaction.atomic():
+        claimed = job.claim()
+        if claimed:
+            KINDS[job.kind].started(job)
+    return claimed
+
+
+class Sweeper:
+    """Rings for work that nobody has heard of, and takes work back from owners that fell silent.
+
+    Silence is measured on this process's monotonic clock as a beat that did not change, so a clock that
+    jumps expires nothing, and two sweepers do no harm. Call `sweep` every second or so.
+    """
+
+    def __init__(self, lease_seconds: float, clock: Callable[[], float] = time.monotonic):
+        self.lease_seconds = lease_seconds
+        self.clock = clock
+        self.seen: dict = {}  # job id → (owner, beat, when it was first seen so)
+
+    def sweep(self) -> None:
+        self.ring_for_waiting()
+        for job in Job.objects.running():
+            if self.silent(job):
+                log.warning("%s: no sign of life from %s for %s s", job, job.worker, self.lease_seconds)
+                give_back(job, "its worker fell silent")
+        running = set(Job.objects.running().values_list("pk", flat=True))
+        self.seen = {pk: sight for pk, sight in self.seen.items() if pk in running}
+
+    def silent(self, job: Job) -> bool:
+        owner, beat, since = self.seen.get(job.pk, (None, None, 0.0))
+        if (owner, beat) != (job.owner, job.beat):
+            self.seen[job.pk] = (job.owner, job.beat, self.clock())
+            return False
+        return self.clock() - since > self.lease_seconds
+
+    def ring_for_waiting(self) -> None:
+        """Rings where a queue holds work but no doorbell: so bells never pile up behind a long run."""
+        for queue in Job.objects.waiting().order_by().values_list("queue", flat=True).distinct():
+            if not doorbells(queue):
+                for job in Job.objects.waiting().filter(queue=queue)[:100]:
+                    ring(job)
+
+
+def doorbells(queue: str) -> int:
+    """Messages waiting at the broker for `queue`; 1 when the broker does not say, so that nobody rings in vain."""
+    try:
+        with current_app.connection_for_read() as connection:
+            # Both brokers, Redis and the embedded one, are kombu virtual transports, whose channels count this way.
+            return connection.default_channel._size(queue)
+    except Exception as error:
+        log.warning("The broker does not answer: %s", error)
+        return 1

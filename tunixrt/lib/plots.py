@@ -1,0 +1,136 @@
+"""Plots as data for an SVG fragment: the server draws, the browser shows. No script is needed to read them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 640, 260
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 34
+MAX_POINTS = 500
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line: x ascending, y finite or None for a gap."""
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    slot: int  # 1…: the colour of the style sheet
+    path: str
+    last: str
+    points: str  # "x,y;…" in data units, for the little script that reads values off
+
+
+@dataclass(frozen=True)
+class LineChart:
+    title: str
+    x_label: str
+    y_label: str
+    lines: list[Line]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    summary: str
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+
+
+def line_chart(
+    series: Sequence[Series], *, title: str, x_label: str, y_label: str, log_y: bool = False
+) -> LineChart | None:
+    """Lines over a common x-axis, or None while there is nothing to draw.
+
+    Long series are thinned to the lowest and highest value of each pixel column or so, which keeps every spike.
+    """
+    drawn = [(s, _points(s, log_y)) for s in series]
+    drawn = [(s, points) for s, points in drawn if points]
+    if not drawn:
+        return None
+    xs = [x for _, points in drawn for x, _ in points]
+    ys = [y for _, points in drawn for _, y in points]
+    to_x = _scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
+    low, high = _room(min(ys), max(ys), log_y)
+    to_y = _scale(_at(low, log_y), _at(high, log_y), HEIGHT - BOTTOM, TOP)
+    lines = []
+    for slot, (s, points) in enumerate(drawn, start=1):
+        thin = _thin(points, MAX_POINTS)
+        path = "M" + "L".join(f"{to_x(x):.1f} {to_y(_at(y, log_y)):.1f}" for x, y in thin)
+        data = ";".join(f"{x:g},{y:.5g}" for x, y in thin)
+        lines.append(Line(s.name, slot, path, f"{points[-1][1]:.4g}", data))
+    y_values = _powers(low, high) if log_y else nice_ticks(low, high, 5)
+    return LineChart(
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        lines=lines,
+        x_ticks=[Tick(to_x(x), f"{x:g}") for x in nice_ticks(min(xs), max(xs), 6)],
+        y_ticks=[Tick(to_y(_at(y, log_y)), f"{y:.4g}") for y in y_values],
+        summary=f"{title}: " + "; ".join(f"{s.name} {p[0][1]:.4g} to {p[-1][1]:.4g}" for s, p in drawn),
+    )
+
+
+def nice_ticks(low: float, high: float, count: int) -> list[float]:
+    """About `count` round numbers from `low` to `high` (steps of 1, 2 or 5 times a power of ten)."""
+    if high <= low:
+        return [low]
+    raw = (high - low) / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
+    first = math.ceil(low / step - 1e-9)
+    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _points(series: Series, log_y: bool) -> list[tuple[float, float]]:
+    return [
+        (x, y)
+        for x, y in zip(series.xs, series.ys, strict=True)
+        if y is not None and math.isfinite(y) and (y > 0 or not log_y)
+    ]
+
+
+def _thin(points: list[tuple[float, float]], limit: int) -> list[tuple[float, float]]:
+    if len(points) <= limit:
+        return points
+    size = math.ceil(len(points) / (limit // 2))
+    kept = []
+    for start in range(0, len(points), size):
+        bucket = points[start : start + size]
+        kept += sorted({min(bucket, key=lambda p: p[1]), max(bucket, key=lambda p: p[1])})
+    return kept if kept[-1] == points[-1] else [*kept, points[-1]]
+
+
+def _room(low: float, high: float, log_y: bool) -> tuple[float, float]:
+    if log_y:
+        return (low / 1.2, high * 1.2)
+    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    return (min(0.0, low) if 0 <= low < high / 2 else low - margin, high + margin)
+
+
+def _at(value: float, log_y: bool) -> float:
+    return math.log10(value) if log_y else value
+
+
+def _powers(low: float, high: float) -> list[float]:
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values = [factor * 10.0**e for e in exponents for factor in (1, 2, 5)]
+    return [value for value in values if low <= value <= high]
+
+
+def _scale(low: float, high: float, start: float, end: float):
+    span = (high - low) or 1.0
+    return lambda value: start + (value - low) / span * (end - start)

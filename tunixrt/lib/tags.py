@@ -1,0 +1,59 @@
+"""Words of the templates that every room uses. A builtin library: no `{% load %}` needed."""
+
+from django import template
+from django.http import QueryDict
+from django.utils.safestring import SafeString
+from django_htmx.templatetags import django_htmx
+
+register = template.Library()
+register.simple_tag(django_htmx.htmx_script, takes_context=True)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """0.985 → "98.5 %"; None → "–"."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+@register.filter
+def interval(pair: list[float] | None) -> str:
+    """[0.957, 0.995] → "95.7–99.5 %"."""
+    return "" if not pair else f"{100 * pair[0]:.1f}–{100 * pair[1]:.1f} %"
+
+
+@register.filter
+def figures(number: float | None) -> str:
+    """Four significant figures, or "–"."""
+    return "–" if number is None else f"{number:.4g}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """75 → "1 min 15 s"; None → "–"."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def short(identifier: object) -> str:
+    """The last eight characters of a uuid or the first twelve of a hash: enough to tell two apart on a page."""
+    text = str(identifier)
+    return text[-8:] if "-" in text else text[:12]
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: template.Context, **changes: object) -> str:
+    """The present query string with `changes`; None takes a parameter out. For pagers and filters."""
+    query: QueryDict = context["request"].GET.copy()
+    for name, value in changes.items():
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return SafeString("?" + query.urlencode()) if query else SafeString("?")  # noqa: S308 (urlencode escapes)

@@ -1,0 +1,74 @@
+"""The frame's own pages: home, tokens, health, and what is shown when something is not there."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+from knox.models import AuthToken
+
+from datasets_app.models import Dataset
+from runs.models import Run
+from traces.models import Trace
+from tunixrt import state
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return render(
+        request,
+        "home.html",
+        {
+            "traces": Trace.objects.visible().count(),
+            "datasets": Dataset.objects.frozen().count(),
+            "completed": Run.objects.completed().count(),
+            "runs": Run.objects.with_dataset().newest_first()[:8],
+            "checks": state.checks(),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def tokens(request: HttpRequest) -> HttpResponse:
+    """Tokens for the API: made here, shown once, stored only as a hash."""
+    made = None
+    if request.method == "POST" and request.POST.get("revoke"):
+        AuthToken.objects.filter(user=request.user, token_key=request.POST["revoke"]).delete()
+        messages.success(request, "The token is revoked.")
+        return redirect("tokens")
+    if request.method == "POST":
+        _, made = AuthToken.objects.create(request.user)
+    mine = AuthToken.objects.filter(user=request.user).order_by("-created")
+    return render(request, "tokens.html", {"tokens": mine, "made": made})
+
+
+@login_not_required
+@require_GET
+def health(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "healthy"})
+
+
+@login_not_required
+@require_GET
+def ready(request: HttpRequest) -> HttpResponse:
+    """Each part with its state; 503 when one that is needed does not answer."""
+    checks = state.checks()
+    well = all(check.state != "down" for check in checks)
+    body = {"status": "ready" if well else "degraded", "checks": {c.name: c.to_dict() for c in checks}}
+    return JsonResponse(body, status=200 if well else 503)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _plain_error(request, 404, "not_found", "There is no such page.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _plain_error(request, 500, "server_error", "Something broke here. The log has the details.")
+
+
+def _plain_error(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    request_id = getattr(request, "id", "")
+    if request.path.startswith("/api/"):
+        body = {"detail": detail, "code": code, "request_id": request_id, "errors": []}
+        return JsonResponse(body, status=status)
+    return render(request, "error.html", {"detail": detail, "status": status, "request_id": request_id}, status=status)
