@@ -50,7 +50,9 @@ def model_shape(size: str, vocab_size: int) -> ModelShape:
     """The shape called `size` over a vocabulary of `vocab_size` tokens. Raises Invalid for an unknown size."""
     if size not in SIZES:
         allowed = ", ".join(SIZES)
-        raise Invalid(Fault(("model", "size"), f"{echo(size)} is not a model size; choose one of {allowed}", "choice"))
+        raise Invalid(
+            Fault(("model", "size"), f"{echo(size)} is not a model size; choose one of {allowed}", "unknown_value")
+        )
     return ModelShape(vocab_size=vocab_size, **SIZES[size])
 
 

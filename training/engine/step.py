@@ -1,0 +1,129 @@
+"""One update of the parameters, compiled once: gradients gathered over small microbatches, then AdamW."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jax import Array
+
+from training.config import TrainingConfig
+from training.engine.model import Gemma3, Params, init_params
+from training.shapes import ModelShape
+
+# Sequences whose activations are alive at once. Few keep them in the processor's cache, which is worth more than
+# the larger matrix products of many.
+MICROBATCH = 2
+
+Batch = Any  # has tokens, targets, positions, segments (int32 [B, L]) and loss_mask (float32 [B, L])
+Metrics = dict[str, Array]
+TrainStep = Callable[["TrainState", Batch], tuple["TrainState", Metrics]]
+
+
+@struct.dataclass
+class TrainState:
+    """All that changes from update to update: how many were done, parameters, optimiser state."""
+
+    step: Array
+    params: Params
+    opt_state: optax.OptState
+
+
+def init_state(shape: ModelShape, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+    """The state before the first update; the same seed gives the same numbers."""
+    params = init_params(shape, seed)
+    return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
+
+
+def make_train_step(
+    shape: ModelShape, optimizer: optax.GradientTransformation, *, microbatch: int = MICROBATCH
+) -> TrainStep:
+    """`(state, batch) -> (state, metrics)`; the state given is consumed.
+
+    The gradient is that of the mean loss per trained token of the whole batch, whatever the microbatch size.
+    Metrics, on the device: that `loss`, its `grad_norm` before clipping, the number of trained `tokens`.
+    """
+    summed_loss = _summed_loss(shape)
+
+    def train_step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, Metrics]:
+        def add_part(gathered: Any, part: dict[str, Array]) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, gathered, jax.value_and_grad(summed_loss)(state.params, part)), None
+
+        nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
+        (loss, gradients), _ = jax.lax.scan(add_part, nothing, _split(batch, microbatch))
+        tokens = batch["loss_mask"].sum()
+        per_token = 1 / jnp.maximum(tokens, 1)
+        gradients = jax.tree.map(lambda gradient: gradient * per_token, gradients)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        metrics = {"loss": loss * per_token, "grad_norm": optax.global_norm(gradients), "tokens": tokens}
+        return TrainState(step=state.step + 1, params=params, opt_state=opt_state), metrics
+
+    compiled = jax.jit(train_step, donate_argnums=0)
+    return lambda state, batch: compiled(state, _arrays(batch))
+
+
+def make_eval_loss(
+    shape: ModelShape, *, microbatch: int = MICROBATCH
+) -> Callable[[Params, Batch], tuple[Array, Array]]:
+    """`(params, batch) -> (sum of the trained tokens' losses, their number)`."""
+    summed_loss = _summed_loss(shape)
+
+    @jax.jit
+    def eval_loss(params: Params, batch: dict[str, Array]) -> tuple[Array, Array]:
+        losses = jax.lax.map(lambda part: summed_loss(params, part), _split(batch, microbatch))
+        return losses.sum(), batch["loss_mask"].sum()
+
+    return lambda params, batch: eval_loss(params, _arrays(batch))
+
+
+def make_optimizer(config: TrainingConfig, total_steps: int) -> optax.GradientTransformation:
+    """AdamW with the config's clipping, schedule and weight decay, which spares the norms' weights."""
+    return optax.chain(
+        optax.clip_by_global_norm(config.grad_clip),
+        optax.adamw(
+            learning_rate(config, total_steps),
+            b2=0.95,  # a memory of 20 updates suits runs of hundreds (arXiv:2005.14165, appendix B)
+            weight_decay=config.weight_decay,
+            mask=lambda params: jax.tree.map(lambda param: param.ndim > 1, params),
+        ),
+    )
+
+
+def learning_rate(config: TrainingConfig, total_steps: int) -> optax.Schedule:
+    """`step -> rate` of the update that follows `step` updates: up to the highest in `warmup` updates, then down."""
+    highest, falling = config.learning_rate, max(1, total_steps - config.warmup)
+    after = {
+        "constant": optax.constant_schedule(highest),
+        "linear": optax.linear_schedule(highest, 0.0, falling),
+        "cosine": optax.cosine_decay_schedule(highest, falling),
+    }[config.schedule]
+    rising = optax.linear_schedule(highest / (config.warmup + 1), highest, config.warmup)
+    return optax.join_schedules([rising, after], [config.warmup])
+
+
+def _summed_loss(shape: ModelShape) -> Callable[[Params, dict[str, Array]], Array]:
+    model = Gemma3(shape)
+
+    def summed_loss(params: Params, batch: dict[str, Array]) -> Array:
+        logits = model.apply({"params": params}, batch["tokens"], batch["positions"], batch["segments"])
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"])
+        return (losses * batch["loss_mask"]).sum()
+
+    return summed_loss
+
+
+def _arrays(batch: Batch) -> dict[str, Array]:
+    return {name: getattr(batch, name) for name in ("tokens", "targets", "positions", "segments", "loss_mask")}
+
+
+def _split(batch: dict[str, Array], size: int) -> dict[str, Array]:
+    """[B, L] arrays as [parts, size, L], with empty sequences after the last when B is no multiple of `size`."""
+
+    def split(array: Array) -> Array:
+        missing = -len(array) % size
+        return jnp.pad(array, ((0, missing), (0, 0))).reshape(-1, size, array.shape[1])
+
+    return jax.tree.map(split, batch)
