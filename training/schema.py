@@ -1,9 +1,10 @@
 """The rules of a trace. Every door (API, import, generator, golden set) reads traces through `read_trace`."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from training.errors import Fault, Invalid, echo
-from training.strict_json import Loc, place, text_faults, value_faults
+from training.json_rules import INTEGERS, MAX_FAULTS, Loc, place, text_faults, value_faults
 
 TRACE_VERSION = "1.0"
 
@@ -14,7 +15,6 @@ MAX_FINAL_ANSWER = 50_000
 MAX_STEPS = 1_000
 MAX_STEP_TYPE = 64
 MAX_STEP_CONTENT = 20_000
-MAX_STEP_INDEX = 2**31 - 1
 
 TRACE_TEXTS = {"trace_version": MAX_VERSION, "prompt": MAX_PROMPT, "final_answer": MAX_FINAL_ANSWER}
 STEP_TEXTS = {"type": MAX_STEP_TYPE, "content": MAX_STEP_CONTENT}
@@ -27,9 +27,9 @@ KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false"
 def read_trace(obj: object) -> dict:
     """The trace in its one spelling: every key present, steps in order of `i`, `meta` an object or None.
 
-    Raises Invalid that lists every fault, not only the first. The caller bounds the trace's size in bytes.
+    Raises Invalid that lists every fault (the first MAX_FAULTS). The caller bounds the trace's size in bytes.
     """
-    faults = list(trace_faults(obj))
+    faults = list(islice(trace_faults(obj), MAX_FAULTS))
     if faults:
         raise Invalid(faults)
     assert isinstance(obj, dict)  # noqa: S101  (trace_faults has said so; this is for the type checker)
@@ -99,8 +99,8 @@ def _step_index_faults(step: dict, index: int, seen: dict[int, int]) -> Iterator
     number = step["i"]
     if type(number) is not int:  # True is an int to Python, and no number to anybody else
         yield Fault(loc, f"is {kind(number)}; it must be an integer", "wrong_type")
-    elif not 0 <= number <= MAX_STEP_INDEX:
-        yield Fault(loc, f"is out of range; it must lie between 0 and {MAX_STEP_INDEX}", "number_out_of_range")
+    elif number < 0 or number not in INTEGERS:
+        yield Fault(loc, "is out of range; steps count from 0", "number_out_of_range")
     elif number in seen:
         yield Fault(loc, f"{number} is taken by steps.{seen[number]}; each step needs its own", "duplicate_step")
     else:
@@ -127,9 +127,10 @@ def _text_faults(value: object, limit: int, loc: Loc) -> Iterator[Fault]:
 
 
 def _unknown_keys(obj: dict, known: tuple[str, ...], loc: Loc) -> Iterator[Fault]:
-    for key in obj.keys() - set(known):
-        message = f"{echo(key)} is not a known field; allowed are {', '.join(known)}"
-        yield Fault((*loc, place(key)), message, "unknown_field")
+    for key in obj:
+        if key not in known:
+            message = f"{echo(key)} is not a known field; allowed are {', '.join(known)}"
+            yield Fault((*loc, place(key)), message, "unknown_field")
 
 
 def _missing(loc: Loc, wanted: str) -> Fault:

@@ -1,76 +1,211 @@
-"""JSON as every database and every browser reads it alike, and nothing else."""
+"""JSON as every database and every browser reads it alike, and nothing else.
 
+A good row costs one parse by the standard library. Only a row that could hide something a database would
+refuse (an escape, deep nesting, a very long text, an odd number) is also walked, which names each fault's place.
+"""
+
+import json
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import BinaryIO
 
-from training.errors import ECHO_LIMIT, Fault, echo
+from training.errors import Fault, Invalid, echo
+from training.json_rules import (
+    INTEGERS,
+    MAX_DEPTH,
+    MAX_FAULTS,
+    MAX_KEYS,
+    MAX_STRING,
+    Flaw,
+    Loc,
+    has_utf8_form,
+    value_faults,
+)
 
-MAX_DEPTH = 32  # containers within containers
-MAX_KEYS = 256  # keys of one object
-MAX_STRING = 256 * 1024  # code points of one string
-INTEGERS = range(-(2**63), 2**63)
+BOM = "\ufeff"
+WHITESPACE = re.compile(r"[ \t\n\r]*")
+COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"PK\x03\x04": "zip",
+    b"PAR1": "Parquet",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+}
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+DRAIN_BYTES = 64 * 1024
 
-Loc = tuple[str | int, ...]
 
+def parse_json(data: bytes | str, *, max_bytes: int | None = None) -> object:
+    """The value of one JSON text.
 
-def value_faults(value: object, loc: Loc = ()) -> Iterator[Fault]:
-    """Everything in a JSON value that one of the databases, or a browser, would refuse or change.
-
-    `loc` is the value's own place; its length is the depth the value lies at.
+    Raises Invalid: `too_large` (over `max_bytes`), `encoding`, `bom`, `json`, `too_deep`, `duplicate_key`,
+    `too_many_keys`, `string_too_long`, `nul_character`, `lone_surrogate`, `non_finite`, `number_out_of_range`.
     """
-    match value:
-        case None | bool():
-            return
-        case str():
-            yield from text_faults(value, loc)
-        case int() if value not in INTEGERS:
-            yield Fault(loc, "is an integer of more than 64 bits; write it as a text", "number_out_of_range")
-        case float() if not math.isfinite(value):
-            yield Fault(loc, "is not a finite number; leave it out or use null", "non_finite")
-        case int() | float():
-            return
-        case dict() | list() if len(loc) >= MAX_DEPTH:
-            yield Fault(loc[:MAX_DEPTH], f"is nested deeper than {MAX_DEPTH} levels", "too_deep")
-        case dict():
-            yield from _object_faults(value, loc)
-        case list():
-            for index, item in enumerate(value):
-                yield from value_faults(item, (*loc, index))
-        case _:
-            yield Fault(loc, f"is {type(value).__name__}, which is no JSON value", "wrong_type")
+    if max_bytes is not None and len(data) > max_bytes:
+        raise Invalid(Fault((), f"is larger than {max_bytes} bytes", "too_large"))
+    text = decode(data)
+    value, end = parse_value(text, skip_space(text, 0))
+    if end != len(text) and (end := skip_space(text, end)) != len(text):
+        raise Invalid(syntax_fault("Extra data", text, end))
+    if isinstance(value, Invalid):
+        raise value
+    return value
 
 
-def text_faults(text: str, loc: Loc) -> Iterator[Fault]:
-    """What is wrong with a text whatever field it stands in."""
-    if len(text) > MAX_STRING:
-        yield Fault(loc, f"is {len(text)} characters long; at most {MAX_STRING} are read", "string_too_long")
-    if "\0" in text:
-        yield Fault(loc, "contains a NUL character (U+0000); remove it", "nul_character")
-    if not is_unicode(text):
-        yield Fault(loc, "contains half of a surrogate pair, which is no character; remove it", "lone_surrogate")
+def read_jsonl(stream: BinaryIO, *, max_line_bytes: int) -> Iterator[tuple[int, object | Invalid]]:
+    """Each non-blank line's number (from 1) and its value or its faults, in memory bounded by `max_line_bytes`.
+
+    Lines end with the byte `\\n` only; a BOM at the start is skipped. A file that is empty, compressed or
+    UTF-16 gives a single Invalid.
+    """
+    number = 0
+    for number, line in _lines(stream, max_line_bytes):
+        yield number, line if isinstance(line, Invalid) else _parse_line(line, number)
+    if number == 0:
+        yield 1, Invalid(Fault((), "the file holds no data", "empty_file", line=1))
 
 
-def is_unicode(text: str) -> bool:
-    """False when `text` holds a lone surrogate and so has no UTF-8 form."""
+def located(invalid: Invalid, line: int, loc: Loc = ()) -> Invalid:
+    """The same faults, told where in a file their row stands."""
+    return Invalid(replace(fault, line=line, loc=(*loc, *fault.loc)) for fault in invalid.faults)
+
+
+def parse_value(text: str, start: int) -> tuple[object | Invalid, int]:
+    """The value that starts at `start`, or its faults, and where it ends. Raises Invalid where it has no end."""
+    hooks = _Hooks()
+    decoder = json.JSONDecoder(
+        object_pairs_hook=hooks.on_object,
+        parse_int=hooks.on_integer,
+        parse_float=hooks.on_number,
+        parse_constant=hooks.on_constant,
+    )
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        value, end = decoder.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        raise Invalid(syntax_fault(error.msg, text, error.pos))
+    except RecursionError:
+        raise Invalid(Fault((), f"is nested deeper than {MAX_DEPTH} levels", "too_deep"))
+    if hooks.flawed or _is_suspect(text, start, end):
+        faults = list(islice(value_faults(value), MAX_FAULTS))
+        if faults:
+            return Invalid(faults), end
+    return value, end
 
 
-def place(key: object) -> str:
-    """An object's key as a part of a fault's `loc`: short, and always printable."""
-    return key if isinstance(key, str) and len(key) <= ECHO_LIMIT and key.isprintable() else echo(key)
+class _Hooks:
+    """What the standard parser calls so that whatever it would let through or lose becomes a Flaw."""
+
+    def __init__(self) -> None:
+        self.flawed = False
+
+    def on_object(self, pairs: list[tuple[str, object]]) -> object:
+        if len(pairs) > MAX_KEYS:
+            return self._flaw("too_many_keys", f"has {len(pairs)} keys; at most {MAX_KEYS} are read")
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            twice = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
+            value |= {key: self._flaw("duplicate_key", "stands in its object twice; keep one") for key in twice}
+        return value
+
+    def on_integer(self, digits: str) -> object:
+        if len(digits) <= 20 and (value := int(digits)) in INTEGERS:
+            return value
+        return self._flaw("number_out_of_range", "is an integer of more than 64 bits; write it as a text")
+
+    def on_number(self, digits: str) -> object:
+        value = float(digits)
+        if math.isfinite(value):
+            return value
+        return self._flaw("number_out_of_range", f"{echo(digits)} is too large for a number; write it as a text")
+
+    def on_constant(self, name: str) -> Flaw:
+        return self._flaw("non_finite", f"{name} is not JSON; leave it out or use null")
+
+    def _flaw(self, type: str, msg: str) -> Flaw:
+        self.flawed = True
+        return Flaw(type, msg)
 
 
-def _object_faults(value: dict, loc: Loc) -> Iterator[Fault]:
-    if len(value) > MAX_KEYS:
-        yield Fault(loc, f"has {len(value)} keys; at most {MAX_KEYS} are read", "too_many_keys")
-    for key, item in value.items():
-        inner = (*loc, place(key))
-        if isinstance(key, str):
-            yield from text_faults(key, inner)
-        else:
-            yield Fault(inner, "is a key that is not a text", "wrong_type")
-        yield from value_faults(item, inner)
+def _is_suspect(text: str, start: int, end: int) -> bool:
+    """True when a value that parsed may still break a rule; false means that it cannot."""
+    return (
+        end - start > MAX_STRING
+        or text.find("\\u", start, end) >= 0
+        or text.count("{", start, end) + text.count("[", start, end) > MAX_DEPTH
+    )
+
+
+def _parse_line(line: bytes, number: int) -> object | Invalid:
+    try:
+        return parse_json(line)
+    except Invalid as invalid:
+        return located(invalid, number)
+
+
+def _lines(stream: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, bytes | Invalid]]:
+    """Each non-blank line without its end. A longer one is read to its end and thrown away piece by piece."""
+    number = 0
+    while raw := stream.readline(max_line_bytes + 2):  # 2 for "\r\n"
+        number += 1
+        if number == 1:
+            if refusal := _refuse_binary(raw):
+                yield 1, refusal
+                return
+            raw = raw.removeprefix(BOM.encode())
+        line = raw.removesuffix(b"\n").removesuffix(b"\r")
+        if len(line) > max_line_bytes:
+            while raw and not raw.endswith(b"\n"):
+                raw = stream.readline(DRAIN_BYTES)
+            message = f"is longer than {max_line_bytes} bytes; each line holds one row"
+            yield number, Invalid(Fault((), message, "line_too_long", line=number))
+        elif line.strip(b" \t\r"):
+            yield number, line
+
+
+def _refuse_binary(head: bytes) -> Invalid | None:
+    for signature, name in COMPRESSED.items():
+        if head.startswith(signature):
+            message = f"is a {name} file under a text file's name; unpack it or give it its own extension"
+            return Invalid(Fault((), message, "compressed", line=1))
+    if head.startswith(UTF16_BOMS):
+        return Invalid(Fault((), "is UTF-16 text; save the file as UTF-8", "encoding", line=1))
+    return None
+
+
+def decode(data: bytes | str) -> str:
+    """The text of UTF-8 `data`; raises Invalid where it has none."""
+    if isinstance(data, str):
+        if has_utf8_form(data):
+            return data
+        raise Invalid(Fault((), "contains half of a surrogate pair, which is no character", "lone_surrogate"))
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        byte = data[error.start]
+        message = f"is not UTF-8 (byte 0x{byte:02x} at place {error.start + 1}); save the text as UTF-8"
+        raise Invalid(Fault((), message, "encoding", column=error.start + 1))
+
+
+def syntax_fault(reason: str, text: str, position: int) -> Fault:
+    """What is wrong at `position`; `reason` is in the words of the standard parser."""
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    if text.startswith(BOM, position):
+        message, type = "a byte order mark stands inside the text; remove it", "bom"
+    elif reason == "Extra data":
+        message, type = f"more follows the end of the value, at column {column}; a row is one JSON value", "json"
+    else:
+        reason = reason[:1].lower() + reason[1:].removesuffix(" at")
+        message, type = f"is not JSON: {reason} at column {column}", "json"
+    return Fault((), message, type, line=line, column=column)
+
+
+def skip_space(text: str, position: int) -> int:
+    """The first place from `position` on that holds no JSON white space."""
+    match = WHITESPACE.match(text, position)
+    return match.end() if match else position

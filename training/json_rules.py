@@ -1,0 +1,88 @@
+"""What a JSON value may hold so that every database and every browser stores and shows it alike."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from training.errors import ECHO_LIMIT, Fault, echo
+
+MAX_DEPTH = 32  # containers within containers
+MAX_KEYS = 256  # keys of one object
+MAX_STRING = 256 * 1024  # code points of one string
+MAX_FAULTS = 100  # faults listed for one value
+INTEGERS = range(-(2**63), 2**63)
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Stands in a parsed value for what the parser met and could not keep, until the walk finds its place."""
+
+    type: str
+    msg: str
+
+
+def value_faults(value: object, loc: Loc = ()) -> Iterator[Fault]:
+    """Everything in a JSON value that one of the databases, or a browser, would refuse or change.
+
+    `loc` is the value's own place; its length is the depth the value lies at.
+    """
+    match value:
+        case None | bool():
+            return
+        case str():
+            yield from text_faults(value, loc)
+        case int() if value not in INTEGERS:
+            yield Fault(loc, "is an integer of more than 64 bits; write it as a text", "number_out_of_range")
+        case float() if not math.isfinite(value):
+            yield Fault(loc, "is not a finite number; leave it out or use null", "non_finite")
+        case int() | float():
+            return
+        case dict() | list() if len(loc) >= MAX_DEPTH:
+            yield Fault(loc, f"is nested deeper than {MAX_DEPTH} levels", "too_deep")
+        case dict():
+            yield from _object_faults(value, loc)
+        case list():
+            for index, item in enumerate(value):
+                yield from value_faults(item, (*loc, index))
+        case Flaw():
+            yield Fault(loc, value.msg, value.type)
+        case _:
+            yield Fault(loc, f"is {type(value).__name__}, which is no JSON value", "wrong_type")
+
+
+def text_faults(text: str, loc: Loc) -> Iterator[Fault]:
+    """What is wrong with a text whatever field it stands in."""
+    if len(text) > MAX_STRING:
+        yield Fault(loc, f"is {len(text)} characters long; at most {MAX_STRING} are read", "string_too_long")
+    if "\0" in text:
+        yield Fault(loc, "contains a NUL character (U+0000); remove it", "nul_character")
+    if not (text.isascii() or has_utf8_form(text)):
+        yield Fault(loc, "contains half of a surrogate pair, which is no character; remove it", "lone_surrogate")
+
+
+def place(key: object) -> str:
+    """An object's key as a part of a fault's `loc`: short, and always printable."""
+    return key if isinstance(key, str) and len(key) <= ECHO_LIMIT and key.isprintable() else echo(key)
+
+
+def has_utf8_form(text: str) -> bool:
+    """False when `text` holds a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _object_faults(value: dict, loc: Loc) -> Iterator[Fault]:
+    if len(value) > MAX_KEYS:
+        yield Fault(loc, f"has {len(value)} keys; at most {MAX_KEYS} are read", "too_many_keys")
+    for key, item in value.items():
+        inner = (*loc, place(key))
+        if isinstance(key, str):
+            yield from text_faults(key, inner)
+        else:
+            yield Fault(inner, "is a key that is not a text", "wrong_type")
+        yield from value_faults(item, inner)
