@@ -7,13 +7,13 @@ from training.canonical import stable_id
 from training.errors import Fault, Invalid, echo
 from training.schema import TRACE_VERSION, read_trace
 from training.splits import SPLITS, group_of, split_of
-from training.strict_json import read_jsonl
+from training.strict_json import located, read_jsonl
 
 MAX_LINE_BYTES = 2**20  # a trace's own limit
 MAX_FAULTS = 50  # more would hide the first
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_dataset(path: Path) -> list[dict[str, Any]]:
     """Rows of `{"id", "split", "prompt", "steps", "final_answer", "meta"}`, in the file's order.
 
     Traces without an id get the id of their content and line, those without a split the one that the rule gives them.
@@ -45,7 +45,7 @@ def _row(value: object, line: int) -> dict[str, Any]:
     try:
         payload = read_trace({"trace_version": TRACE_VERSION, **given} if isinstance(value, dict) else value)
     except Invalid as error:
-        raise Invalid(Fault(fault.loc, fault.msg, fault.type, line) for fault in error.faults)
+        raise located(error, line)
     if split is not None and split not in SPLITS:
         msg = f"must be one of {', '.join(SPLITS)}, not {echo(split)}"
         raise Invalid(Fault(("split",), msg, "unknown_value", line))

@@ -1,0 +1,40 @@
+"""How every script ends: an exit code for programs, a sentence for people, never a traceback for their mistakes."""
+
+import errno
+import sys
+from collections.abc import Callable
+
+from training import lifeline
+from training.errors import Invalid
+from training.lifeline import Failure
+
+
+def outcome(work: Callable[[], None]) -> int:
+    """Does `work` under supervision and returns the exit code of how it ended. Other exceptions pass."""
+    try:
+        lifeline.enter_supervision()
+        work()
+        return lifeline.OK
+    except Failure as failure:
+        return _failed(failure.code, failure.reason, failure.message)
+    except Invalid as invalid:
+        return _failed(lifeline.BAD_CONFIG, invalid.faults[0].type, "\n".join(str(fault) for fault in invalid.faults))
+    except FileNotFoundError as error:
+        return _failed(lifeline.BAD_CONFIG, "file_missing", f"there is no file {error.filename}")
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        return _failed(lifeline.DISK_FULL, "disk_full", f"the disk is full: {error}")
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether `error` says that the disk is full; the array writer says so in words only."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "no space left on device" in str(error).lower()
+
+
+def _failed(code: int, reason: str, message: str) -> int:
+    if lifeline.supervised():
+        lifeline.emit("failed", reason=reason, message=message)
+    else:
+        print(message, file=sys.stderr)
+    return code

@@ -1,0 +1,126 @@
+"""What a run writes while it trains: metrics.jsonl for plots, train.log for people, events for the supervisor."""
+
+import json
+import math
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from training import lifeline
+from training.files import append_line, write_lines_atomic
+from training.lifeline import Failure
+
+METRICS, LOG = "metrics.jsonl", "train.log"
+LINES_WANTED = 1000  # train lines of a run that does not say how often to log
+EVENT_SECONDS = 0.5  # between two progress events, at least
+
+
+class Update(NamedTuple):
+    """One update, as it is logged."""
+
+    step: int
+    epoch: float
+    tokens: int  # places that held a row
+    learning_rate: float
+    loss: float
+    grad_norm: float
+
+
+class Journal:
+    """The writer of one attempt at a run. `tokens` and `elapsed` continue from the checkpoint it starts at."""
+
+    def __init__(self, run_dir: Path, *, step: int, total: int, log_every: int | None, tokens: int, elapsed: float):
+        self.tokens, self._total = tokens, total
+        self._metrics, self._log = run_dir / METRICS, run_dir / LOG
+        self._log_every = log_every or max(1, total // LINES_WANTED)
+        self._began = time.monotonic() - elapsed
+        self._since, self._since_tokens = time.monotonic(), tokens
+        self._told = self._speed = self._loss = 0.0
+        self._valid_loss: float | None = None
+        self._forget_after(step)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training, earlier attempts included."""
+        return time.monotonic() - self._began
+
+    def update(self, update: Update) -> None:
+        """Logs an update, when its turn comes. Raises Failure (NONFINITE) when its numbers are none."""
+        self.tokens += update.tokens
+        broken = next((v for v in (update.loss, update.grad_norm) if not math.isfinite(v)), None)
+        if broken is not None:
+            self._line("train", update, nonfinite="nan" if math.isnan(broken) else "inf")
+            message = f"the loss became {update.loss} and the gradient {update.grad_norm} at step {update.step}"
+            raise Failure(lifeline.NONFINITE, "nonfinite", f"{message}; a lower learning rate may help")
+        self._loss = update.loss
+        if update.step % self._log_every == 0 or update.step in (1, self._total):
+            self._measure_speed()
+            self._line("train", update)
+            self.say(f"step {update.step}/{self._total} loss {update.loss:.4f} {self._speed:.0f} tokens/s")
+        self._tell(update.step)
+
+    def valid(self, update: Update, loss: float) -> None:
+        """Logs the loss on the valid split after `update`."""
+        self._valid_loss = loss
+        self._line("valid", update._replace(loss=loss))
+        self.say(f"step {update.step}/{self._total} valid loss {loss:.4f}")
+
+    def checkpoint(self, step: int) -> None:
+        self.say(f"checkpoint {step} sealed")
+        lifeline.emit("checkpoint", step=step)
+
+    def phase(self, message: str) -> None:
+        self.say(message)
+        lifeline.emit("phase", message=message)
+
+    def say(self, message: str) -> None:
+        """A line in train.log; a full disk costs the line, not the run."""
+        with suppress(OSError):
+            append_line(self._log, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}")
+
+    def restart_clock(self) -> None:
+        """Speed is measured from here: compiling and examining are no training."""
+        self._since, self._since_tokens = time.monotonic(), self.tokens
+
+    def _line(self, split: str, update: Update, **more: str) -> None:
+        numbers = {"loss": update.loss, "learning_rate": update.learning_rate, "grad_norm": update.grad_norm}
+        line = {
+            "step": update.step,
+            "split": split,
+            **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
+            "tokens": self.tokens,
+            "tokens_per_second": round(self._speed, 1),
+            "elapsed_s": round(self.elapsed, 3),
+            "epoch": round(update.epoch, 4),
+            **more,
+        }
+        append_line(self._metrics, json.dumps(line, allow_nan=False))
+
+    def _measure_speed(self) -> None:
+        now = time.monotonic()
+        self._speed = (self.tokens - self._since_tokens) / max(now - self._since, 1e-9)
+        self._since, self._since_tokens = now, self.tokens
+
+    def _tell(self, step: int) -> None:
+        now = time.monotonic()
+        if now - self._told < EVENT_SECONDS and step < self._total:
+            return
+        self._told = now
+        lifeline.emit(
+            "progress",
+            done=step,
+            total=self._total,
+            message="training",
+            loss=self._loss,
+            valid_loss=self._valid_loss,
+            tokens_per_second=self._speed,
+        )
+
+    def _forget_after(self, step: int) -> None:
+        """Drops the lines of updates that are about to be done again, and a torn last line."""
+        if self._metrics.exists():
+            lines = self._metrics.read_bytes().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith(b"\n") and json.loads(line)["step"] <= step]
+            write_lines_atomic(self._metrics, whole)

@@ -1,0 +1,103 @@
+"""run.json: everything that is needed to do a run again."""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from training.canonical import sha256_hex
+from training.config import TrainConfig
+from training.errors import Fault, Invalid
+from training.files import write_json_atomic
+
+RECORD = "run.json"
+FORMAT_VERSION = 1
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tokenizers", "numpy")
+REPOSITORY = Path(__file__).parent.parent
+
+
+def home() -> Path:
+    """Where data lives: `TUNIXRT_HOME`, or `var/` at the root of the repository."""
+    return Path(os.environ.get("TUNIXRT_HOME") or REPOSITORY / "var")
+
+
+def new_record(
+    config: TrainConfig, *, run_id: str, dataset_key: str | None, dataset_sha256: str, parent: str | None
+) -> dict[str, Any]:
+    """The record of a run of a resolved config that starts now, on this machine."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "run_id": run_id,
+        "engine": "jax",
+        "dataset_key": dataset_key,
+        "dataset_sha256": dataset_sha256,
+        "recipe": config.data.recipe,
+        "instruction": config.data.system_instruction,
+        "config": config.to_dict(),
+        "config_sha256": config.sha256(),
+        "seed": config.training.seed,
+        "parent": parent,
+        "code_version": code_version(),
+        "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "machine": machine(),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+
+
+def write_record(run_dir: Path, record: dict[str, Any]) -> None:
+    write_json_atomic(run_dir / RECORD, record)
+
+
+def read_record(run_dir: Path) -> dict[str, Any]:
+    """The record of a run. Raises Invalid when there is none or a newer version of this program wrote it."""
+    path = run_dir / RECORD
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise Invalid(Fault(("run",), f"{run_dir} holds no run: there is no {RECORD}", "run_missing"))
+    if record["format_version"] > FORMAT_VERSION:
+        msg = f"{path} has format {record['format_version']}; this program reads up to {FORMAT_VERSION}"
+        raise Invalid(Fault(("format_version",), msg, "format_version"))
+    return record
+
+
+def code_version() -> str:
+    """The commit of this checkout (with `+` when files differ from it), or the package's version."""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(REPOSITORY), "describe", "--always", "--abbrev=40", "--match=", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return described.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        try:
+            return version("tunixrt")
+        except PackageNotFoundError:
+            return "unknown"
+
+
+def machine() -> dict[str, Any]:
+    """The computer, as far as it bears on speed and on the last bit of a sum."""
+    return {"cpu": _cpuinfo("model name"), "cores": len(os.sched_getaffinity(0)), "platform": platform.platform()}
+
+
+def compile_cache() -> Path:
+    """Where compiled programs are kept: they fit one set of processor features and one compiler."""
+    features = sha256_hex(_cpuinfo("flags") or _cpuinfo("Features") or platform.machine())[:12]
+    return home() / "compile_cache" / f"{platform.machine()}-{features}-jaxlib-{version('jaxlib')}"
+
+
+def _cpuinfo(field: str) -> str:
+    """The first value of `field` that Linux gives for a processor, or an empty text."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")

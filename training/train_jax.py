@@ -1,0 +1,149 @@
+"""Teaches a model a dataset: `python -m training.train_jax --config F (--dataset KEY | --data FILE) --output DIR`.
+
+Needs no Django and no database. Exit codes: see training.lifeline.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from training.command import outcome
+from training.config import MAX_SEED, TrainConfig, load_config
+from training.dataset_file import read_dataset
+from training.engine.runtime import DEVICES, start_jax
+from training.errors import Fault, Invalid, echo
+from training.evalsets import item_from_row, read_evalset
+from training.files import file_sha256
+from training.lifeline import run_lock
+from training.record import RECORD, home, new_record, read_record
+
+ONE_SOURCE = "Exactly one of --dataset or --data must be provided"
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    return outcome(lambda: _run(options))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All that a run needs, read and checked before jax starts and before anything is written."""
+
+    config: TrainConfig
+    rows: list[dict[str, Any]]
+    record: dict[str, Any]
+    items: list[dict[str, Any]]  # to be examined on afterwards, if at all
+    evalset: str
+
+
+def _run(options: argparse.Namespace) -> None:
+    work = _prepare(options)
+    start_jax(options.device)
+    from training.engine.evaluate import examine_run  # jax may only be imported once its device is chosen
+    from training.engine.loop import train
+
+    with run_lock(options.output):
+        train(work.config, work.rows, options.output, record=work.record)
+        if options.eval_after_train:
+            examine_run(options.output, work.items, evalset=work.evalset)
+
+
+def _prepare(options: argparse.Namespace) -> _Work:
+    earlier = _earlier(options)
+    data, manifest = _source(options)
+    seed = earlier["seed"] if earlier and options.seed is None else options.seed
+    config = load_config(options.config).resolved(manifest=manifest, seed=seed)
+    rows = read_dataset(data)
+    record = new_record(
+        config,
+        run_id=str(options.run_id or uuid4()),
+        dataset_key=options.dataset,
+        dataset_sha256=file_sha256(data),
+        parent=str(options.parent) if options.parent else None,
+    )
+    if earlier:
+        _refuse_change(earlier, record)
+    evalset, items = _evalset(options, config, rows)
+    return _Work(config, rows, earlier or record, items, evalset)
+
+
+def _earlier(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The record of the run to go on with; None for a new one. A run that got as far as no record begins anew."""
+    if not (options.output / RECORD).exists():
+        return None
+    if not options.resume:
+        msg = f"{options.output} holds a run already; give --resume to go on with it, or another --output"
+        raise Invalid(Fault(("output",), msg, "output_exists"))
+    return read_record(options.output)
+
+
+def _source(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """The file of rows, and the manifest of the dataset it belongs to (a bare file has none)."""
+    if options.data:
+        return options.data, {}
+    directory = home() / "datasets" / options.dataset
+    if Path(options.dataset).name != options.dataset or not (directory / "dataset.jsonl").is_file():
+        msg = f"there is no dataset {echo(options.dataset)} in {home() / 'datasets'}"
+        raise Invalid(Fault(("dataset",), msg, "dataset_missing"))
+    return directory / "dataset.jsonl", json.loads((directory / "manifest.json").read_bytes())
+
+
+def _refuse_change(earlier: dict[str, Any], now: dict[str, Any]) -> None:
+    """A run goes on with the config and the data it began with, or not at all."""
+    for name, what in (("config_sha256", "config"), ("dataset_sha256", "dataset")):
+        if earlier[name] != now[name]:
+            msg = f"the {what} is not the one this run began with; start a new run instead of resuming this one"
+            raise Invalid(Fault((what,), msg, f"{what}_changed"))
+
+
+def _evalset(
+    options: argparse.Namespace, config: TrainConfig, rows: list[dict[str, Any]]
+) -> tuple[str, list[dict[str, Any]]]:
+    """Name and items of what the run is examined on: a file, else the dataset's test split, else its valid split."""
+    if not options.eval_after_train:
+        return "", []
+    file = options.evalset or (Path(config.eval.evalset) if config.eval.evalset else None)
+    if file:
+        return file.stem, read_evalset(file)
+    for split in ("test", "valid"):
+        items = [item_from_row(row) for row in rows if row["split"] == split]
+        if items:
+            return f"{options.dataset or options.data.stem}:{split}", items
+    msg = "the dataset has no test and no valid split to examine on; give --evalset"
+    raise Invalid(Fault(("evalset",), msg, "evalset_missing"))
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.train_jax", description="Teaches a model a dataset.")
+    parser.add_argument("--config", type=Path, required=True, help="a YAML or JSON file, see training/configs/")
+    parser.add_argument("--dataset", metavar="KEY", help="a frozen dataset in $TUNIXRT_HOME/datasets/")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="a JSONL file of dataset rows or traces")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the run's directory")
+    parser.add_argument("--seed", type=_seed, help="over the config's; drawn and recorded when neither is given")
+    parser.add_argument("--device", choices=list(DEVICES), default="auto")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest sealed checkpoint in --output")
+    parser.add_argument("--eval_after_train", action="store_true", help="examine before and after, write the report")
+    parser.add_argument("--evalset", type=Path, metavar="FILE", help="for --eval_after_train; else the test split")
+    parser.add_argument("--run_id", type=UUID, help="drawn when not given")
+    parser.add_argument("--parent", type=UUID, help="the run that this one repeats or goes on from")
+    options = parser.parse_args(argv)
+    if bool(options.dataset) == bool(options.data):
+        parser.error(ONE_SOURCE)
+    if options.evalset and not options.eval_after_train:
+        parser.error("--evalset says what to examine on; give --eval_after_train too")
+    return options
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed <= MAX_SEED:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and {MAX_SEED}")
+    return seed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
