@@ -75,7 +75,7 @@ def find_judge(name: str) -> Judge:
 
 
 def parse_output(output: str, recipe: str) -> ParsedOutput:
-    """The answer is the text after the last line that begins with `Answer:`, the steps are the numbered lines before it.
+    """The answer is the text after the last `Answer:` that begins a line; the numbered lines above it are the steps.
 
     A line without a number continues the step above it. `answer_only_v1` has no steps. Raises Invalid on an
     unknown recipe.
@@ -89,7 +89,7 @@ def parse_output(output: str, recipe: str) -> ParsedOutput:
 def clean_output(text: str) -> tuple[str, bool]:
     """`text` as files, databases and pages can hold it, and whether that changed it.
 
-    NUL and lone surrogates become U+FFFD; what lies beyond 64 KiB of UTF-8 is cut. Escaping is left to whoever shows it.
+    NUL and lone surrogates become U+FFFD; what lies beyond 64 KiB of UTF-8 is cut. Whoever shows it escapes it.
     """
     clean = UNSTORABLE.sub("\ufffd", text[:MAX_OUTPUT_BYTES])
     clean = clean.encode()[:MAX_OUTPUT_BYTES].decode(errors="ignore")
