@@ -30,9 +30,8 @@ def read_trace(obj: object) -> dict:
     Raises Invalid that lists every fault (the first MAX_FAULTS). The caller bounds the trace's size in bytes.
     """
     faults = list(islice(trace_faults(obj), MAX_FAULTS))
-    if faults:
+    if faults or not isinstance(obj, dict):
         raise Invalid(faults)
-    assert isinstance(obj, dict)  # noqa: S101  (trace_faults has said so; this is for the type checker)
     steps = sorted(obj["steps"], key=lambda step: step["i"])
     return {
         "trace_version": obj["trace_version"],

@@ -89,7 +89,8 @@ def parse_value(text: str, start: int) -> tuple[object | Invalid, int]:
     except json.JSONDecodeError as error:
         raise Invalid(syntax_fault(error.msg, text, error.pos))
     except RecursionError:
-        raise Invalid(Fault((), f"is nested deeper than {MAX_DEPTH} levels", "too_deep"))
+        line = text.count("\n", 0, start) + 1
+        raise Invalid(Fault((), f"is nested deeper than {MAX_DEPTH} levels", "too_deep", line=line))
     if hooks.flawed or _is_suspect(text, start, end):
         faults = list(islice(value_faults(value), MAX_FAULTS))
         if faults:
