@@ -22,7 +22,7 @@ NUMBER = re.compile(
     r"\s?%?",
     re.IGNORECASE,
 )
-QUOTES = "\"'`“”‘’«»*_"  # also what markdown puts around a word
+QUOTES = "\"'`“”‘’«»*_()"  # and what else people put around a word
 PUNCTUATION = ".,;:!?"
 
 Item = Mapping[str, Any]

@@ -29,7 +29,7 @@ def side_by_side(left: str, right: str) -> str:
 
 def visible(text: str) -> str:
     """`text` with U+FFFD for what acts on a screen instead of showing on it: control codes, reordering, surrogates."""
-    return "".join(char if char == "\n" or unicodedata.category(char) not in HIDDEN else "\ufffd" for char in text)
+    return "".join(char if char in "\n\t" or unicodedata.category(char) not in HIDDEN else "\ufffd" for char in text)
 
 
 def _wrapped(text: str) -> list[str]:
