@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 # Before Django reads its settings: tests never touch the home of the person who runs them.
 os.environ["TUNIXRT_HOME"] = tempfile.mkdtemp(prefix="tunixrt-test-")
@@ -9,9 +10,33 @@ os.environ.setdefault("SECRET_KEY", "tests-only-" + "x" * 50)
 
 import pytest  # noqa: E402
 
+from tests import needs  # noqa: E402
+
+REQUIRE_ALL = bool(os.environ.get("TESTS_REQUIRE_ALL"))  # set in CI: there a skipped test is a failed one
+
+
+def pytest_runtest_setup(item):
+    for marker, missing in needs.MISSING.items():
+        reason = item.get_closest_marker(marker) and missing()
+        if reason:
+            (pytest.fail if REQUIRE_ALL else pytest.skip)(reason)
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = sorted({str(report.longrepr[-1]) for report in skipped if isinstance(report.longrepr, tuple)})
+    for reason in reasons:
+        terminalreporter.write_line(f"not run here: {reason.removeprefix('Skipped: ')}")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRE_ALL and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, settings):
+def home(tmp_path, settings) -> Path:
     """A fresh TUNIXRT_HOME for each test."""
     settings.TUNIXRT_HOME = tmp_path / "home"
     settings.TUNIXRT_HOME.mkdir()
@@ -19,11 +44,11 @@ def home(tmp_path, settings):
 
 
 @pytest.fixture(autouse=True)
-def no_bell(monkeypatch):
-    """Work is rung for by the tests that start a worker; all others call what they mean."""
-    rung: list = []
-    monkeypatch.setattr("tunixrt.jobs.work.ring", rung.append)
-    return rung
+def rung(monkeypatch) -> list:
+    """The jobs that were rung for. Nobody answers: a test does the work itself or starts real workers."""
+    bells: list = []
+    monkeypatch.setattr("tunixrt.jobs.work.ring", bells.append)
+    return bells
 
 
 @pytest.fixture

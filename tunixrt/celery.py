@@ -1,9 +1,11 @@
 """The Celery application: `celery -A tunixrt worker -Q runs` starts a worker for training and examination."""
 
+import logging
 import os
+import threading
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tunixrt.settings")
 
@@ -11,7 +13,58 @@ app = Celery("tunixrt")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+log = logging.getLogger(__name__)
+stopping = threading.Event()
+
 
 @setup_logging.connect
 def keep_django_logging(**kwargs: object) -> None:
     """Connecting this signal keeps Celery from replacing the logging that Django set up."""
+
+
+@worker_ready.connect
+def show_signs_of_life(sender, **kwargs: object) -> None:
+    """Lights this worker's beacon every heartbeat, and sweeps once: work may be waiting since before the start."""
+    from django.conf import settings
+
+    from tunixrt.jobs.child import drain_file
+    from tunixrt.jobs.work import Sweeper
+
+    drain_file(os.getpid()).unlink(missing_ok=True)  # of a worker that had the same process number
+    Sweeper(settings.RUN_LEASE_SECONDS).ring_for_waiting()
+    queues = ", ".join(sorted(queue.name for queue in sender.task_consumer.queues))
+    threading.Thread(target=_beat, args=(queues, settings.RUN_HEARTBEAT_SECONDS), daemon=True).start()
+
+
+@worker_shutting_down.connect
+def hand_work_back(**kwargs: object) -> None:
+    """Tells the process that supervises a child to stop it at a checkpoint: a warm shutdown alone waits for hours."""
+    from tunixrt.jobs.child import drain_file
+
+    stopping.set()
+    file = drain_file(os.getpid())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+
+
+@worker_shutdown.connect
+def clear_drain_file(**kwargs: object) -> None:
+    from tunixrt.jobs.child import drain_file
+
+    drain_file(os.getpid()).unlink(missing_ok=True)
+
+
+def _beat(queues: str, seconds: int) -> None:
+    from django.db import DatabaseError, connection
+
+    from tunixrt.jobs.models import Beacon
+
+    while True:
+        try:
+            Beacon.light(kind="worker", queue=queues)
+        except DatabaseError as error:
+            log.warning("no sign of life could be written: %s", error)
+        finally:
+            connection.close()  # a pool child that is forked later must not inherit it
+        if stopping.wait(seconds):
+            return

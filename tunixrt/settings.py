@@ -1,4 +1,4 @@
-"""One settings file. It starts with nothing configured; the environment changes it (docs/settings.md lists every name)."""
+"""One settings file. It starts with nothing configured, and the environment changes it: docs/settings.md has the names."""
 
 import secrets
 from datetime import timedelta
@@ -44,7 +44,9 @@ ADMIN_PATH = env.text("ADMIN_PATH", "admin/")
 
 if PRODUCTION:
     if len(env.text("SECRET_KEY", "")) < 50 or DEBUG or "*" in ALLOWED_HOSTS:
-        raise ImproperlyConfigured("APP_ENV=production wants SECRET_KEY of 50 characters, DEBUG off and named ALLOWED_HOSTS")
+        raise ImproperlyConfigured(
+            "APP_ENV=production wants SECRET_KEY of 50 characters, DEBUG off and named ALLOWED_HOSTS"
+        )
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
     SECURE_HSTS_SECONDS = env.number("SECURE_HSTS_SECONDS", 3600, minimum=0, maximum=63_072_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
@@ -211,7 +213,10 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "tunixrt.lib.api.answer_error",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-REST_KNOX = {"TOKEN_TTL": timedelta(days=env.number("TOKEN_DAYS", 365, minimum=1, maximum=3650)), "TOKEN_PREFIX": "trt_"}
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=env.number("TOKEN_DAYS", 365, minimum=1, maximum=3650)),
+    "TOKEN_PREFIX": "trt_",
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "tunixrt",
     "DESCRIPTION": "Traces, datasets, runs and their evaluations.",
@@ -227,6 +232,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR"))},
+    "root": {
+        "handlers": ["console"],
+        "level": env.choice("LOG_LEVEL", "INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
     "loggers": {"django.server": {"level": "WARNING"}},
 }

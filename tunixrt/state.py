@@ -63,7 +63,11 @@ def beacons() -> list[Check]:
     queues = ", ".join(sorted(beacon.queue for beacon in workers)) or "none alive"
     return [
         Check("workers", "ok" if workers else "late", f"{queues}; {waiting} waiting"),
-        Check("sweeper", "ok" if sweepers else "late", "alive" if sweepers else "start `manage.py up` or `manage.py sweep`"),
+        Check(
+            "sweeper",
+            "ok" if sweepers else "late",
+            "alive" if sweepers else "start `manage.py up` or `manage.py sweep`",
+        ),
     ]
 
 

@@ -22,7 +22,17 @@ from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
 
 log = logging.getLogger(__name__)
 
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+)
 LOOK_SECONDS = 1.0
 EVENT_BYTES = 1 << 20  # longer lines are no events
 

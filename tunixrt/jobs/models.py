@@ -89,7 +89,9 @@ class Job(models.Model):
         ]
         constraints = [
             # A double click or a second sweeper must not start the same work twice.
-            models.UniqueConstraint(fields=["target"], condition=Q(status__in=["queued", "running"]), name="job_one_open"),
+            models.UniqueConstraint(
+                fields=["target"], condition=Q(status__in=["queued", "running"]), name="job_one_open"
+            ),
             models.CheckConstraint(
                 condition=Q(status="running", owner__isnull=False) | ~Q(status="running") & Q(owner__isnull=True),
                 name="job_owned_if_and_only_if_running",

@@ -92,7 +92,10 @@ def _answer_framework_error(error: Exception, context: Mapping) -> Response | No
         detail = getattr(error, "detail", str(error))
         code = getattr(error, "get_codes", lambda: "refused")()
         response.data = _body(
-            context["request"], detail if isinstance(detail, str) else str(detail), code if isinstance(code, str) else "invalid", []
+            context["request"],
+            detail if isinstance(detail, str) else str(detail),
+            code if isinstance(code, str) else "invalid",
+            [],
         )
     return response
 

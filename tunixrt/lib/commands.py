@@ -38,7 +38,9 @@ class Command(BaseCommand):
         try:
             result = self.run(**options)
         except Invalid as invalid:
-            self.fail("invalid", [str(fault) for fault in invalid.faults], [f.to_dict() for f in invalid.faults], as_json)
+            self.fail(
+                "invalid", [str(fault) for fault in invalid.faults], [f.to_dict() for f in invalid.faults], as_json
+            )
         except Refused as refused:
             lines = [refused.detail, *map(str, refused.faults)]
             self.fail(refused.code, lines, [fault.to_dict() for fault in refused.faults], as_json)

@@ -2,7 +2,6 @@
 
 from django import template
 from django.http import QueryDict
-from django.utils.safestring import SafeString
 from django_htmx.templatetags import django_htmx
 
 register = template.Library()
@@ -56,4 +55,4 @@ def with_query(context: template.Context, **changes: object) -> str:
             query.pop(name, None)
         else:
             query[name] = str(value)
-    return SafeString("?" + query.urlencode()) if query else SafeString("?")  # noqa: S308 (urlencode escapes)
+    return "?" + query.urlencode()

@@ -1,8 +1,10 @@
 import time
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from tunixrt.jobs.models import Beacon
 from tunixrt.jobs.work import Sweeper
@@ -17,10 +19,14 @@ class Command(BaseCommand):
 
     def handle(self, *, once: bool, seconds: float, **options) -> None:
         sweeper = Sweeper(settings.RUN_LEASE_SECONDS)
+        lit = float("-inf")
         while True:
             try:
                 sweeper.sweep()
-                Beacon.light(kind="sweeper")
+                if time.monotonic() - lit >= settings.RUN_HEARTBEAT_SECONDS:
+                    Beacon.light(kind="sweeper")
+                    Beacon.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
+                    lit = time.monotonic()
             except DatabaseError as error:
                 connection.close()
                 self.stderr.write(f"The database does not answer: {error}")

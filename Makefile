@@ -1,0 +1,50 @@
+# Each target works from a bare clone: it makes the virtual environment itself.
+PYTHON ?= python3
+BIN := .venv/bin
+ROOMS := training tunixrt traces datasets_app runs
+READY := .venv/.ready
+PEERS := .venv-peers/.ready
+
+.PHONY: install demo up test check bench peers clean
+
+install: $(READY)          ## make .venv with everything tunixrt needs
+
+demo: $(READY)             ## the show-your-work experiment: two runs, one verdict
+	$(BIN)/python manage.py demo
+
+up: $(READY)               ## pages, workers and sweeper on this machine
+	$(BIN)/python manage.py up
+
+test: $(READY)             ## every test this machine can run
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)            ## lint, format, types, imports, migrations, deployment settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(ROOMS)
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	APP_ENV=production SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") ALLOWED_HOSTS=tunixrt.example $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(READY) $(PEERS)   ## speed beside PyTorch on the same cores
+	$(BIN)/python -m training.bench_jax
+
+peers: $(PEERS)            ## the environment of the libraries we compare ourselves with
+
+clean:                     ## remove what the other targets made, except your data in var/
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov staticfiles
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.txt requirements-dev.txt constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
+	touch $@
+
+# torch first and by itself: a CPU build that pip already knows of then satisfies the others.
+$(PEERS): requirements-peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --upgrade pip
+	.venv-peers/bin/python -m pip install --quiet $$(grep '^torch==' requirements-peers.txt)
+	.venv-peers/bin/python -m pip install --quiet -r requirements-peers.txt
+	touch $@

@@ -1,0 +1,40 @@
+"""What some tests need besides Python, and the sentence that says so when it is not there."""
+
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+
+
+@cache
+def chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@cache
+def no_services() -> str | None:
+    import psycopg
+    import redis
+
+    try:
+        psycopg.connect(DATABASE_URL, connect_timeout=2).close()
+        redis.Redis.from_url(REDIS_URL, socket_connect_timeout=2).ping()
+    except (psycopg.Error, redis.RedisError) as error:
+        return f"PostgreSQL and Redis are not reachable (TEST_DATABASE_URL, TEST_REDIS_URL): {error}"
+    return None
+
+
+def no_browser() -> str | None:
+    return None if chromium() else "Chromium is not installed"
+
+
+def no_peers() -> str | None:
+    return None if PEERS_PYTHON.exists() else "the peer libraries are not installed: `make peers`"
+
+
+MISSING = {"services": no_services, "browser": no_browser, "peers": no_peers}

@@ -1,0 +1,101 @@
+import subprocess
+import sys
+
+import pytest
+from django.core.management import call_command
+
+from tests.needs import ROOT
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess:
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
+    )
+
+
+def test_pages_and_api_load_no_jax():
+    done = python(
+        "import django, os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'tunixrt.settings'; django.setup();"
+        "import tunixrt.urls, tunixrt.celery, runs.tasks, runs.pipeline; assert 'jax' not in sys.modules"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_training_needs_no_django():
+    done = python(
+        "import sys; sys.modules['django'] = None; sys.modules['celery'] = None;"
+        "import training.judges, training.renderers, training.config, training.plan, training.problems;"
+        "assert 'jax' not in sys.modules; import training.train_jax, training.eval_run, training.engine.loop"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("RUN_HEARTBEAT_SECONDS", "often", "whole number from 1 to 600"),
+        ("TRACE_MAX_BYTES", "-1", "whole number"),
+        ("DEBUG", "maybe", "one of true, false"),
+        ("RUN_DEVICE", "abacus", "one of auto, cpu, gpu, tpu"),
+        ("APP_ENV", "prod", "one of laptop, production"),
+        ("RUN_LEASE_SECONDS", "5", "at least three times RUN_HEARTBEAT_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_its_name_and_what_is_allowed(name, value, allowed):
+    done = python("import tunixrt.settings", **{name: value})
+    assert done.returncode != 0
+    assert name in done.stderr
+    assert allowed in done.stderr
+
+
+def test_production_refuses_to_start_with_the_laptops_settings():
+    done = python("import tunixrt.settings", APP_ENV="production", SECRET_KEY="short")
+    assert "APP_ENV=production" in done.stderr
+
+
+def test_the_secret_key_is_drawn_once_and_kept_for_its_owner_only(tmp_path):
+    code = "from tunixrt.settings import SECRET_KEY; print(SECRET_KEY)"
+    first, second = (python(code, SECRET_KEY="", TUNIXRT_HOME=str(tmp_path)).stdout for _ in range(2))
+    assert first == second
+    assert len(first) > 40
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.django_db
+def test_pages_allow_only_their_own_scripts_and_styles(client_in):
+    for path in ("/", "/traces/", "/runs/", "/admin/"):
+        response = client_in.get(path)
+        policy = response["Content-Security-Policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert b"style=" not in response.content
+
+
+@pytest.mark.django_db
+def test_the_schema_describes_every_endpoint_without_a_warning(capsys):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/nothing", "/nothing", "/datasets/a%00b/", "/runs/not-a-uuid/"])
+def test_what_is_not_there_is_404_with_a_request_id(client_in, path):
+    response = client_in.get(path)
+    assert response.status_code == 404
+    assert response["X-Request-ID"]
+
+
+@pytest.mark.django_db
+def test_the_home_page_of_an_empty_installation_teaches_the_first_step(client_in):
+    assert b"make demo" in client_in.get("/").content
+
+
+@pytest.mark.django_db
+def test_doctor_tells_what_answers_and_what_is_installed(capsys):
+    call_command("doctor")
+    printed = capsys.readouterr().out
+    assert "ok  database" in printed
+    assert "jax 0." in printed

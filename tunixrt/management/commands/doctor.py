@@ -1,0 +1,46 @@
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import django
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from tunixrt import state
+from tunixrt.lib.commands import Command as BaseCommand
+from tunixrt.lib.errors import Unavailable
+
+
+class Command(BaseCommand):
+    help = "Tells what is configured, what answers, and what is installed. Exit 1 when a needed part is down."
+
+    def run(self, **options) -> dict:
+        found = state.checks()
+        pending = unapplied()
+        if pending:
+            found.append(state.Check("migrations", "down", f"{pending} not applied: run `manage.py migrate`"))
+        report = {
+            "home": str(settings.TUNIXRT_HOME),
+            "checks": {check.name: check.to_dict() for check in found},
+            "installed": {"python": platform.python_version(), "django": django.__version__}
+            | {name: version(name) for name in ("celery", "jax", "flax", "optax", "orbax-checkpoint", "tokenizers")},
+            "optional": {name: find_spec(name) is not None for name in ("ungar", "tunix")},
+        }
+        if any(check.state == "down" for check in found):
+            raise Unavailable("; ".join(f"{c.name}: {c.detail}" for c in found if c.state == "down"))
+        return report
+
+    def show(self, result: dict) -> Iterable[str]:
+        yield f"home: {result['home']}"
+        for name, check in result["checks"].items():
+            yield f"{check['state']:>5}  {name}: {check['detail']}"
+        yield "installed: " + ", ".join(f"{name} {number}" for name, number in result["installed"].items())
+        for name, present in result["optional"].items():
+            yield f"optional: {name} {'present' if present else 'absent'}"
+
+
+def unapplied() -> int:
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
