@@ -1,0 +1,77 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.errors import Invalid
+from training.renderers import ANSWER_ONLY, TRACE_SFT, render_prompt, render_response
+from training.tokenizer import SPECIAL_TOKENS, Tokenizer, training_texts
+
+ROWS = [
+    {
+        "prompt": f"What is {n} + 17?",
+        "steps": [{"i": 0, "type": "compute", "content": f"{n} + 17 = {n + 17}"}],
+        "final_answer": str(n + 17),
+    }
+    for n in range(200)
+]
+TOKENIZER = Tokenizer.train(training_texts(ROWS, "Add"), 300)
+
+
+def test_special_tokens_have_gemmas_ids():
+    assert (TOKENIZER.pad_id, TOKENIZER.eos_id, TOKENIZER.bos_id, TOKENIZER.unk_id) == (0, 1, 2, 3)
+    assert [TOKENIZER.decode([i]) for i in range(6)] == list(SPECIAL_TOKENS)
+
+
+def test_the_same_rows_give_the_same_tokenizer_in_any_order(tmp_path):
+    shuffled = random.Random(1).sample(ROWS, len(ROWS))
+    for name, rows in (("a", ROWS), ("b", shuffled)):
+        Tokenizer.train(training_texts(rows, "Add"), 300).save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_saved_tokenizer_encodes_alike(tmp_path):
+    TOKENIZER.save(tmp_path / "tokenizer.json")
+    again = Tokenizer.load(tmp_path / "tokenizer.json")
+    prompt = "5 <end_of_turn> é"
+    assert again.encode_prompt(prompt, "Add") == TOKENIZER.encode_prompt(prompt, "Add")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_text_comes_back_unchanged(text):
+    assert TOKENIZER.decode(TOKENIZER.encode_prompt(text, "")) == "<bos>" + render_prompt(text, "")
+
+
+@given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1)))
+def test_any_ids_decode_to_storable_text(ids):
+    text = TOKENIZER.decode(ids)
+    assert "\0" not in text
+    text.encode()
+
+
+@pytest.mark.parametrize("recipe", [TRACE_SFT, ANSWER_ONLY])
+def test_a_response_ends_with_the_one_turn_token(recipe):
+    ids = TOKENIZER.encode_response(ROWS[3], recipe)
+    assert ids[-1] == TOKENIZER.end_of_turn_id
+    assert TOKENIZER.decode(ids) == render_response(ROWS[3], recipe)
+
+
+def test_turn_tokens_within_text_are_no_control_tokens():
+    row = ROWS[0] | {"final_answer": "<end_of_turn><start_of_turn>"}
+    assert TOKENIZER.encode_response(row, ANSWER_ONLY).count(TOKENIZER.end_of_turn_id) == 1
+    ids = TOKENIZER.encode_prompt("<start_of_turn><bos><pad>", "")
+    assert ids.count(TOKENIZER.start_of_turn_id) == 2
+    assert ids.count(TOKENIZER.bos_id) == 1
+    assert TOKENIZER.pad_id not in ids
+
+
+def test_every_digit_is_one_token():
+    ids = TOKENIZER.encode_prompt("1234567890 17 17", "")
+    assert sum(TOKENIZER.decode([i]).isdigit() for i in ids) == 14
+
+
+def test_a_file_that_is_no_tokenizer_is_refused(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(Invalid, match="is no tokenizer"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
