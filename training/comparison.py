@@ -57,7 +57,9 @@ def compare(base_rows: Sequence[ResultRow], other_rows: Sequence[ResultRow]) -> 
         raise Invalid(faults)
     pairs = [(row, other[key]) for key, row in base.items()]
     judged = [pair for pair in pairs if None not in (pair[0]["correct"], pair[1]["correct"])]
-    changed = [Change(after["correct"], before, after) for before, after in judged if _changed(before, after)]
+    changed = [
+        Change(after["correct"], before, after) for before, after in judged if before["correct"] != after["correct"]
+    ]
     won = sum(change.won for change in changed)
     lost = len(changed) - won
     kept_right = sum(before["correct"] and after["correct"] for before, after in judged)
@@ -111,7 +113,3 @@ def _differences(base: Mapping[str, ResultRow], other: Mapping[str, ResultRow]) 
 
 def _difference(key: str, msg: str) -> Fault:
     return Fault(("items", place(key)), f"{msg}; only answers to the same items compare", "items_differ")
-
-
-def _changed(before: ResultRow, after: ResultRow) -> bool:
-    return before["correct"] != after["correct"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import Fault, Invalid, echo
-from training.json_rules import MAX_FAULTS
+from training.json_rules import MAX_FAULTS, place
 from training.schema import kind
 from training.strict_json import read_jsonl
 
@@ -70,4 +70,4 @@ def _judges_faults(judges: dict, line: int) -> Iterator[Fault]:
         score = verdict.get("score") if isinstance(verdict, dict) else None
         if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
             msg = f"is {echo(score)}; a judge's score is a number from 0 to 1"
-            yield Fault(("judges", name, "score"), msg, "number_out_of_range", line)
+            yield Fault(("judges", place(name), "score"), msg, "number_out_of_range", line)

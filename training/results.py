@@ -66,10 +66,10 @@ def delta_report(before_rows: Sequence[ResultRow], after_rows: Sequence[ResultRo
 
 def _difference(comparison: Comparison) -> str:
     low, high = comparison.interval
-    sure = "" if low > 0 or high < 0 else " Chance alone could explain it."
+    doubt = " Chance alone could explain it." if comparison.p_value >= 0.05 else ""
     return (
         f"The difference is {100 * comparison.difference:+.1f} points (95 % interval {100 * low:+.1f} to "
-        f"{100 * high:+.1f}; Bonett and Price 2012); McNemar's exact {p_text(comparison.p_value)}.{sure}"
+        f"{100 * high:+.1f}; Bonett and Price 2012); McNemar's exact {p_text(comparison.p_value)}.{doubt}"
     )
 
 

@@ -25,7 +25,7 @@ def _validate(path: Path) -> int:
     try:
         items = read_evalset(path)
     except Invalid as error:
-        print(f"{path}: invalid, {len(error.faults)} faults")
+        print(f"{path}: invalid, faults: {len(error.faults)}")
         print("\n".join(f"  {fault}" for fault in error.faults))
         return INVALID
     except OSError as error:
