@@ -39,7 +39,10 @@ def test_an_output_is_taken_apart_into_steps_and_answer():
 
 
 def test_a_line_without_a_number_continues_its_step():
-    assert parse_output("Reasoning:\n1. first\nmore\n2. second\nAnswer: x", TRACE_SFT).steps == ["first\nmore", "second"]
+    assert parse_output("Reasoning:\n1. first\nmore\n2. second\nAnswer: x", TRACE_SFT).steps == [
+        "first\nmore",
+        "second",
+    ]
 
 
 @pytest.mark.parametrize(
