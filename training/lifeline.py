@@ -81,10 +81,8 @@ def run_lock(directory: Path) -> Iterator[None]:
 
 
 def _die_with_parent() -> None:
-    """Linux kills this process when its parent's thread ends; a parent that is gone already counts too."""
+    """Linux kills this process when the thread that started it ends; a parent that is gone already closes stdin."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
-        os._exit(TRANSIENT)
 
 
 def _watch_beats(silence: float) -> None:
