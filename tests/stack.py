@@ -42,7 +42,8 @@ class Stack:
 
     def shell(self, expression: str) -> object:
         """The value of an expression over the models, as JSON."""
-        lines = f"import json; from runs.models import *; from tunixrt.jobs.models import *; print(json.dumps({expression}, default=str))"
+        rooms = "from runs.models import *; from tunixrt.jobs.models import *"
+        lines = f"import json; {rooms}; print(json.dumps({expression}, default=str))"
         return json.loads(self.manage("shell", "--no-imports", "-c", lines).splitlines()[-1])
 
     def run(self, run_id: str) -> dict:

@@ -17,7 +17,12 @@ print(json.dumps({"event": "progress", "done": 1, "total": 2}), flush=True)
 %s
 """
 WAITS = "signal.pause()"
-DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN); print(json.dumps({'event': 'deaf'}), flush=True); signal.pause(); signal.pause()"
+DEAF = """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(json.dumps({"event": "deaf"}), flush=True)
+while True:
+    signal.pause()
+"""
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def test_cancel_ends_the_child_even_when_it_does_not_listen(job, home, manner):
         Job.objects.filter(pk=job.pk).update(cancel_requested=True)
 
     with pytest.raises(Cancelled):
-        watch(job, home, f"print(json.dumps({{'event': 'pid', 'pid': os.getpid()}}), flush=True); {manner}", note)
+        watch(job, home, f"print(json.dumps({{'event': 'pid', 'pid': os.getpid()}}), flush=True)\n{manner}", note)
     assert gone(next(event["pid"] for event in seen if event["event"] == "pid"))
 
 

@@ -2,11 +2,10 @@ import signal
 import socket
 import time
 
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.crypto import get_random_string
 
+from tunixrt.people import first_admin
 from tunixrt.processes import Fleet, web, workers_and_sweeper
 
 
@@ -47,12 +46,3 @@ def taken(host: str, port: int) -> bool:
             return True
     return False
 
-
-def first_admin() -> str | None:
-    """Makes the login `admin` when there is nobody yet, and returns its password: the only time it is known."""
-    users = get_user_model().objects
-    if users.exists():
-        return None
-    password = get_random_string(20)
-    users.create_superuser("admin", password=password)
-    return password
