@@ -24,6 +24,9 @@ class RunQuerySet(models.QuerySet):
     def completed(self) -> Self:
         return self.filter(status=Run.Status.COMPLETED)
 
+    def examined_on(self, evalset: EvalSet) -> Self:
+        return self.completed().filter(evalset=evalset)
+
     def with_dataset(self) -> Self:
         return self.select_related("dataset", "evalset", "created_by")
 
@@ -117,6 +120,11 @@ class Run(models.Model):
         return settings.TUNIXRT_HOME / "artifacts" / "training_runs" / str(self.pk)
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether training can go on from what this run left: some step was sealed by its manifest."""
+        return any(self.directory.glob("checkpoints/*/MANIFEST.json"))
+
+    @property
     def job(self) -> Job | None:
         """The latest piece of long work for this run: training, then examination."""
         return Job.objects.for_target(self.pk).first()
@@ -130,6 +138,15 @@ class Run(models.Model):
         with transaction.atomic():
             origin = move(self, to, transitions=self.TRANSITIONS, finished_at=finished, **fields)
             self.events.create(from_status=origin, to_status=to, reason=reason, created_by=by)
+
+    def note(self, reason: str, by=None) -> None:
+        """A RunEvent for something that happened without a change of status."""
+        self.events.create(from_status=self.status, to_status=self.status, reason=reason, created_by=by)
+
+    def keep_metrics(self, news: dict[str, Any]) -> None:
+        """Adds summary figures to those that the run has."""
+        self.metrics = self.metrics | news
+        Run.objects.filter(pk=self.pk).update(metrics=self.metrics)
 
 
 class RunEvent(models.Model):
@@ -163,6 +180,7 @@ class Evaluation(models.Model):
         AFTER = "after"
 
     class Status(models.TextChoices):
+        LOADING = "loading"
         COMPLETED = "completed"
         REPLACED = "replaced"
 
@@ -170,7 +188,7 @@ class Evaluation(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="evaluations")
     evalset = models.ForeignKey(EvalSet, on_delete=models.PROTECT, related_name="evaluations")
     stage = models.CharField(max_length=8, choices=Stage)
-    status = models.CharField(max_length=16, choices=Status, default=Status.COMPLETED)
+    status = models.CharField(max_length=16, choices=Status, default=Status.LOADING)
     checkpoint_step = models.PositiveBigIntegerField()
     metrics = models.JSONField()
     intervals = models.JSONField()
@@ -191,6 +209,21 @@ class Evaluation(models.Model):
     def __str__(self) -> str:
         return f"{self.run}, {self.stage}"
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as `training.results` reads them, in the evalset's order."""
+        return [
+            {
+                "id": prediction.item.item_id,
+                "prompt": prediction.item.prompt,
+                "expected_answer": prediction.item.expected_answer,
+                "output": prediction.output,
+                "answer": prediction.answer,
+                "correct": prediction.correct,
+                "judges": prediction.judges,
+            }
+            for prediction in self.predictions.select_related("item")
+        ]
+
 
 class Prediction(models.Model):
     """What the model answered to one item, and what each judge thought of it."""
@@ -199,7 +232,7 @@ class Prediction(models.Model):
     item = models.ForeignKey(EvalItem, on_delete=models.PROTECT, related_name="predictions")
     output = models.TextField()
     answer = models.TextField(null=True)
-    correct = models.BooleanField()
+    correct = models.BooleanField(null=True, help_text="Not set when the item was skipped: it does not fit the model.")
     judges = models.JSONField()
     output_tokens = models.PositiveIntegerField()
     finish_reason = models.CharField(max_length=16)
@@ -209,4 +242,8 @@ class Prediction(models.Model):
         constraints = [models.UniqueConstraint(fields=["evaluation", "item"], name="prediction_once_an_item")]
 
     def __str__(self) -> str:
-        return f"{self.item_id}: {'right' if self.correct else 'wrong'}"
+        return f"{self.item_id}: {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        return {True: "right", False: "wrong", None: "skipped"}[self.correct]

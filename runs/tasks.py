@@ -1,1 +1,7 @@
 """Long work of this room."""
+
+from runs.pipeline import EvaluateRun, TrainRun
+from tunixrt.jobs.work import long_task
+
+train_run = long_task(TrainRun)
+evaluate_run = long_task(EvaluateRun)
