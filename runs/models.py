@@ -48,8 +48,8 @@ class Run(models.Model):
         TRAINING = "training"
         EVALUATING = "evaluating"
         COMPLETED = "completed"
-        TRAINING_FAILED = "training_failed", "training failed"
-        EVALUATION_FAILED = "evaluation_failed", "evaluation failed"
+        TRAINING_FAILED = "training_failed"
+        EVALUATION_FAILED = "evaluation_failed"
         CANCELLED = "cancelled"
 
     OPEN = (Status.PENDING, Status.TRAINING, Status.EVALUATING)
