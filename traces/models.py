@@ -1,27 +1,31 @@
 """What was thought: traces, where they came from, and how they were scored."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import connection, models
-from django.db.models import F, Func, Q, Value
-from django.db.models.fields.json import KeyTransform, KeyTransformExact
+from django.db import models
+from django.db.models import OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 
+from traces.filters import FILTERS
+from traces.lookups import MetaEquals
 from training.canonical import canonical_json, content_sha256, sha256_hex
+from training.errors import Fault
 from training.splits import group_of
+from tunixrt.jobs.models import Job
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
-PAYLOAD_KEYS = ("trace_version", "prompt", "steps", "final_answer", "meta")
-FILTERS = ("source", "q", "min_score", "created_after", "tag")  # any other name is a key of meta
+MAX_TAG = 100
 
 
 class Import(models.Model):
     """A file that was brought in. Its traces are invisible until `status` says done: all of them or none.
 
-        loading ──▶ done | failed | cancelled
+    loading ──▶ done | failed | cancelled
     """
 
     class Status(models.TextChoices):
@@ -38,6 +42,7 @@ class Import(models.Model):
     file_sha256 = models.CharField(max_length=64)
     file_bytes = models.PositiveBigIntegerField()
     format = models.CharField(max_length=32, help_text="As asked for, then as found.")
+    source = models.CharField(max_length=200, help_text="What `meta.source` says of rows that are not traces yet.")
     skip_bad = models.BooleanField(default=False)
     stored_count = models.PositiveIntegerField(default=0)
     duplicate_count = models.PositiveIntegerField(default=0)
@@ -56,11 +61,37 @@ class Import(models.Model):
     def move(self, to: str, **fields: Any) -> None:
         move(self, to, transitions=self.TRANSITIONS, finished_at=timezone.now(), **fields)
 
+    @property
+    def directory(self) -> Path:
+        return settings.TUNIXRT_HOME / "imports" / str(self.pk)
+
+    @property
+    def source_path(self) -> Path:
+        """The file itself, kept until the import has ended."""
+        return self.directory / "source"
+
+    @property
+    def rejected_path(self) -> Path:
+        """The rows that were refused, each with its reasons; there is none when all were good."""
+        return self.directory / "rejected.jsonl"
+
+    @property
+    def job(self) -> Job | None:
+        return Job.objects.for_target(self.pk).first()
+
+    @property
+    def faults(self) -> list[Fault]:
+        return [Fault(**error | {"loc": tuple(error["loc"])}) for error in self.errors]
+
 
 class TraceQuerySet(models.QuerySet):
     def visible(self) -> Self:
         """Everything but the rows of an import that is not done."""
         return self.filter(Q(imported_by=None) | Q(imported_by__status=Import.Status.DONE))
+
+    def known_to(self, row: Import) -> Self:
+        """What a further row of an import would repeat: the visible traces and those it has staged."""
+        return self.filter(Q(imported_by=None) | Q(imported_by__status=Import.Status.DONE) | Q(imported_by=row))
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
@@ -96,11 +127,26 @@ class TraceQuerySet(models.QuerySet):
 
     def by_meta(self, name: str, value: Any) -> Self:
         """Traces whose `meta[name]` equals the scalar `value`, JSON type included: "1", 1 and true all differ."""
-        found = self.filter(KeyTransformExact(KeyTransform(name, "meta"), value))
-        if connection.vendor == "sqlite" and isinstance(value, str):
-            # SQLite hands out JSON's true, false and null as words; only their type tells them from such strings.
-            found = found.alias(kind=Func(F("meta"), Value(f'$."{name}"'), function="JSON_TYPE")).filter(kind="text")
-        return found
+        return self.filter(MetaEquals(name, value))
+
+    def with_score(self) -> Self:
+        """Adds `score`, the latest one by the baseline, or None."""
+        scores = Score.objects.filter(trace=OuterRef("pk"), scorer="baseline").order_by("-created_at", "-id")
+        return self.annotate(score=Subquery(scores.values("score")[:1]))
+
+    def for_list(self) -> Self:
+        """What a row of a list shows, without the texts that only the trace's own page reads."""
+        return self.visible().with_score().newest_first().defer("canonical", "meta")
+
+    def for_detail(self) -> Self:
+        scores = Score.objects.order_by("scorer", "-created_at", "-id")
+        return self.visible().select_related("created_by").prefetch_related(Prefetch("scores", scores), "tags")
+
+    def insert(self, traces: Sequence["Trace"], *, ignore_known: bool = False) -> None:
+        """Adds the rows and the tags in their `meta`. `ignore_known` leaves ids that are there as they are."""
+        self.bulk_create(traces, ignore_conflicts=ignore_known)
+        tags = [Tag(trace_id=trace.pk, name=name) for trace in traces for name in tags_of(trace.meta)]
+        Tag.objects.bulk_create(tags, ignore_conflicts=ignore_known)
 
 
 class Trace(models.Model):
@@ -177,6 +223,14 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def tags_of(meta: dict | None) -> list[str]:
+    """The tags that a trace brings along: the distinct short texts of the list `meta.tags`."""
+    tags = (meta or {}).get("tags")
+    if not isinstance(tags, list):
+        return []
+    return list(dict.fromkeys(tag for tag in tags if isinstance(tag, str) and 0 < len(tag) <= MAX_TAG))
 
 
 class Score(models.Model):

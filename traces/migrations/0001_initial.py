@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('file_sha256', models.CharField(max_length=64)),
                 ('file_bytes', models.PositiveBigIntegerField()),
                 ('format', models.CharField(help_text='As asked for, then as found.', max_length=32)),
+                ('source', models.CharField(help_text='What `meta.source` says of rows that are not traces yet.', max_length=200)),
                 ('skip_bad', models.BooleanField(default=False)),
                 ('stored_count', models.PositiveIntegerField(default=0)),
                 ('duplicate_count', models.PositiveIntegerField(default=0)),
