@@ -9,7 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from datasets_app.keys import is_key
 from traces.models import Trace
+from training.evalsets import MAX_LABEL
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
@@ -21,6 +23,10 @@ class DatasetQuerySet(models.QuerySet):
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
+    def with_key(self, key: str) -> Self:
+        """The dataset of exactly this key, as a queryset of one or none; nothing for what cannot be a key."""
+        return self.filter(key=key) if is_key(key) else self.none()
+
     def by_key(self, key: str) -> "Dataset | None":
         """The dataset of that key, whatever its case: two keys that differ in case only cannot exist."""
         return self.annotate(lower_key=Lower("key")).filter(lower_key=key.lower()).first()
@@ -30,7 +36,8 @@ class Dataset(models.Model):
     """A frozen selection of traces, `name-version`, in the database and on disk.
 
         building ──▶ sealing ──▶ frozen
-            └───────────┴──▶ failed | cancelled
+          ▲ └───────────┴──▶ failed | cancelled
+          └──────────────────────┘  built again
 
     `sealing` means that the row and its items are whole and the hash is known, and that the directory is about
     to be renamed into place: whoever finds such a row can finish it from the items, or start over.
@@ -44,7 +51,7 @@ class Dataset(models.Model):
         CANCELLED = "cancelled"
 
     TRANSITIONS = {
-        Status.BUILDING: frozenset({Status.SEALING, Status.FAILED, Status.CANCELLED}),
+        Status.BUILDING: frozenset({Status.BUILDING, Status.SEALING, Status.FAILED, Status.CANCELLED}),
         Status.SEALING: frozenset({Status.FROZEN, Status.BUILDING, Status.FAILED, Status.CANCELLED}),
         Status.FAILED: frozenset({Status.BUILDING}),
         Status.CANCELLED: frozenset({Status.BUILDING}),
@@ -157,12 +164,12 @@ class EvalItem(models.Model):
 
     evalset = models.ForeignKey(EvalSet, on_delete=models.CASCADE, related_name="items")
     position = models.PositiveIntegerField()
-    item_id = models.CharField(max_length=200)
+    item_id = models.CharField(max_length=MAX_LABEL)
     prompt = models.TextField()
     expected_answer = models.TextField()
-    category = models.CharField(max_length=100)
-    difficulty = models.CharField(max_length=100)
-    section = models.CharField(max_length=100, blank=True)
+    category = models.CharField(max_length=MAX_LABEL)
+    difficulty = models.CharField(max_length=MAX_LABEL)
+    section = models.CharField(max_length=MAX_LABEL, blank=True)
 
     class Meta:
         ordering = ("position",)
@@ -170,3 +177,9 @@ class EvalItem(models.Model):
 
     def __str__(self) -> str:
         return self.item_id
+
+    @classmethod
+    def from_item(cls, evalset: EvalSet, position: int, item: dict[str, Any]) -> "EvalItem":
+        """An unsaved row for an item that `training.evalsets` has accepted."""
+        texts = {name: item[name] for name in ("prompt", "expected_answer", "category", "difficulty")}
+        return cls(evalset=evalset, position=position, item_id=item["id"], section=item.get("section", ""), **texts)

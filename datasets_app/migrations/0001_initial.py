@@ -76,12 +76,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveIntegerField()),
-                ('item_id', models.CharField(max_length=200)),
+                ('item_id', models.CharField(max_length=128)),
                 ('prompt', models.TextField()),
                 ('expected_answer', models.TextField()),
-                ('category', models.CharField(max_length=100)),
-                ('difficulty', models.CharField(max_length=100)),
-                ('section', models.CharField(blank=True, max_length=100)),
+                ('category', models.CharField(max_length=128)),
+                ('difficulty', models.CharField(max_length=128)),
+                ('section', models.CharField(blank=True, max_length=128)),
                 ('evalset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='datasets.evalset')),
             ],
             options={

@@ -1,0 +1,33 @@
+"""`manifest.json`: what a frozen dataset is, where it came from and how to make it again."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from datasets_app.models import Dataset
+
+DATASET_SCHEMA_VERSION = "1.0"  # of the directory; traces have a version of their own
+ASKED = ("filters", "selection_strategy", "limit", "session_id", "parent_dataset_id", "training_run_id", "provenance")
+FOUND = ("trace_count", "splits", "stats", "gates", "content_sha256")
+
+
+def manifest(dataset: Dataset, trace_ids: Iterable[UUID]) -> dict[str, Any]:
+    """The manifest of a dataset whose content is known, `trace_ids` in the order of its rows.
+
+    It follows from the row alone, so it can be written again byte for byte.
+    """
+    return {
+        "dataset_key": dataset.key,
+        "build_id": str(dataset.pk),
+        "dataset_name": dataset.name,
+        "dataset_version": dataset.version,
+        "dataset_schema_version": DATASET_SCHEMA_VERSION,
+        "created_at": f"{dataset.created_at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "stratify_by": None,
+        "seed": dataset.seed,
+        "recipe": dataset.recipe,
+        "instruction": dataset.instruction,
+        "trace_ids": [str(trace_id) for trace_id in trace_ids],
+        **{name: dataset.request.get(name) for name in ASKED},
+        **{name: getattr(dataset, name) for name in FOUND},
+    }

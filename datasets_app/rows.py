@@ -1,0 +1,38 @@
+"""The rows of a dataset: how a trace becomes a line of `dataset.jsonl`, and how lines are read back."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from training.canonical import canonical_json
+from training.errors import Fault, Invalid, echo
+from training.splits import SPLITS
+
+
+def row_of(trace_id: UUID, split: str, payload: dict) -> dict[str, Any]:
+    """`{"id", "split", "prompt", "steps", "final_answer", "meta"}` of a trace."""
+    content = {key: payload[key] for key in ("prompt", "steps", "final_answer", "meta")}
+    return {"id": str(trace_id), "split": split, **content}
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """The row's canonical line, which is what a dataset's hash is made of."""
+    return canonical_json(row) + "\n"
+
+
+def read_lines(path: Path, split: str | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a frozen file, or of one split of it, one at a time."""
+    with path.open("rb") as file:
+        for line in file:
+            row = json.loads(line)
+            if split in (None, row["split"]):
+                yield row
+
+
+def check_split(split: str | None) -> None:
+    """Raises Invalid when there is no such split; None means all."""
+    if split is not None and split not in SPLITS:
+        msg = f"must be one of {', '.join(SPLITS)}, not {echo(split)}"
+        raise Invalid(Fault(("split",), msg, "unknown_value"))

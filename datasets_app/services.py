@@ -1,0 +1,274 @@
+"""What every face asks of this room: build and seed datasets, export them, make evalsets."""
+
+import secrets
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from datasets_app.build_request import MAX_LIMIT, SEEDS, BuildRequest, read_build_request
+from datasets_app.evalset_files import EVALSET, SHIPPED, read_items
+from datasets_app.exports import check_format, exported
+from datasets_app.keys import split_key
+from datasets_app.models import Dataset, EvalItem, EvalSet
+from datasets_app.pipeline import BuildDataset, put_on_disk
+from datasets_app.rows import check_split, read_lines
+from datasets_app.seeding import SEEDED_AT, SeededSet, read_seeded_set
+from datasets_app.selection import CHUNK, matching, selected_ids
+from traces.models import Trace
+from traces.services import store_traces
+from training.canonical import STABLE_IDS, canonical_json
+from training.errors import Fault, Invalid, echo
+from training.evalsets import evalset_sha256, item_from_row, validate_items, write_evalset
+from tunixrt.jobs.models import Job
+from tunixrt.jobs.services import once
+from tunixrt.jobs.work import cancel, enqueue, enqueue_here
+from tunixrt.lib.errors import Conflict, Rule, Unavailable
+
+User = AbstractBaseUser | None
+INLINE_TRACES = 20_000  # a build of more is left to a worker
+
+
+def build_dataset(*, request: object, by: User, idempotency_key: str | None = None) -> tuple[Dataset, bool]:
+    """Builds what `request` asks for, or has a worker build it when it is large. Returns (dataset, whether it is new).
+
+    A key that is frozen already with the same content gives that dataset. Raises Invalid for a bad request, Rule
+    when no trace matches, Conflict when the key holds other content or the build fails.
+    """
+    wanted = read_build_request(request)
+    target, _ = once(user=by, key=idempotency_key, request=request, create=lambda: _begin(wanted, by).pk)
+    dataset = Dataset.objects.get(pk=target)
+    if dataset.status != Dataset.Status.BUILDING or _is_worked_on(dataset):
+        return dataset, False
+    return _work_on(dataset, by, inline=dataset.trace_count <= INLINE_TRACES), True
+
+
+def seed_dataset(
+    *, key: str, count: int | None = None, seed: int | None = None, difficulty: int | None = None, by: User = None
+) -> Dataset:
+    """Stores and freezes a golden set, or `{problem}-{version}` with generated traces. Both files are a function of
+    the arguments: the same everywhere, and untouched when it is called again.
+
+    Raises Invalid for a key or number that cannot be, Conflict when the key holds other content.
+    """
+    wanted = read_seeded_set(key, count, seed, difficulty)
+    existing = Dataset.objects.by_key(key)
+    if existing and existing.status == Dataset.Status.FROZEN and existing.request.get("seeded") == wanted.to_dict():
+        put_on_disk(existing)
+        return existing
+    if existing and existing.status == Dataset.Status.FROZEN:
+        raise _frozen(existing, [Fault(("seeded",), f"asked for was {canonical_json(wanted.to_dict())}", "frozen")])
+    _store_seeded(wanted, by)
+    name, version = split_key(key)
+    request = BuildRequest(name, version, selection_strategy="all", limit=wanted.count, provenance={"seeded": key})
+    dataset = _claim(
+        existing,
+        request=request.resolved(wanted.seed) | {"seeded": wanted.to_dict()},
+        trace_count=wanted.count,
+        by=by,
+        pk=uuid5(STABLE_IDS, f"dataset:{key}"),
+        created_at=SEEDED_AT,
+    )
+    return _work_on(dataset, by, inline=True)
+
+
+def cancel_build(*, dataset: Dataset) -> None:
+    """Stops a build. Raises Conflict when there is none to stop."""
+    job = Job.objects.for_target(dataset.pk).open().first()
+    if job is None:
+        raise Conflict(f"{dataset} is {dataset.status}: there is no build to cancel.", code="wrong_state")
+    cancel(job)
+
+
+def export_rows(dataset: Dataset, *, format: str, split: str | None = None) -> Iterator[str]:
+    """The lines of an export. Raises Invalid for an unknown format or split before the first line."""
+    check_format(format)
+    check_split(split)
+    _check_readable(dataset)
+    return exported(dataset, format, split)
+
+
+def evalset_for(dataset: Dataset, by: User) -> EvalSet:
+    """The questions that a run on this dataset is examined on: its test split, else valid. Rule when both are empty."""
+    for split in ("test", "valid"):
+        if dataset.splits.get(split):
+            return evalset_from_split(dataset=dataset, split=split, by=by)
+    raise Rule(
+        f"{dataset} has no rows in its test and valid splits. Name an evalset to examine the run on.",
+        code="evalset_needed",
+    )
+
+
+def evalset_from_split(*, dataset: Dataset, split: str, by: User = None) -> EvalSet:
+    """The rows of a split as questions. Raises Rule when the split is empty."""
+    check_split(split)
+    _check_readable(dataset)
+    items = [item_from_row(row) for row in read_lines(dataset.rows_path, split)]
+    if not items:
+        raise Rule(f"{dataset} has no rows in its {split} split.", code="empty_split")
+    origin = EvalSet.Origin.SPLIT
+    return _store_evalset(items, name=f"{dataset} {split}", origin=origin, by=by, dataset=dataset, split=split)
+
+
+def evalset_from_file(*, path: Path, name: str, by: User, format: str = EVALSET) -> EvalSet:
+    """The questions of a file: an evalset, or traces in one of the formats that imports read. Raises Invalid with
+    lines, OSError when the file cannot be read."""
+    return _store_evalset(read_items(path, format), name=name, origin=EvalSet.Origin.FILE, by=by)
+
+
+def evalset_from_items(*, items: object, name: str, by: User) -> EvalSet:
+    """The questions of a list. Raises Invalid with the index of each item that breaks a rule."""
+    if not isinstance(items, list):
+        raise Invalid(Fault(("items",), f"must be a list of items, not {echo(items)}", "wrong_type"))
+    try:
+        validate_items(items)
+    except Invalid as invalid:
+        raise Invalid(Fault(("items", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
+    return _store_evalset(items, name=name, origin=EvalSet.Origin.FILE, by=by)
+
+
+def shipped_evalset(*, name: str, by: User) -> EvalSet:
+    """An evalset that comes with the program. Raises Invalid when there is none of that name."""
+    if name not in SHIPPED:
+        raise Invalid(Fault(("name",), f"must be one of {', '.join(SHIPPED)}, not {echo(name)}", "unknown_value"))
+    return evalset_from_file(path=SHIPPED[name], name=name, by=by)
+
+
+def _begin(wanted: BuildRequest, by: User) -> Dataset:
+    """The row of a build that is to be worked on, or the frozen dataset that holds what is wanted."""
+    existing = Dataset.objects.by_key(wanted.key)
+    if existing and existing.key == wanted.key and existing.status == Dataset.Status.FROZEN:
+        return _same(existing, wanted)
+    found = matching(wanted.filters)[: wanted.most + 1].count()
+    if not found:
+        raise Rule("No trace matches these filters. Widen them, or import traces first.", code="no_traces")
+    if found > wanted.most == MAX_LIMIT and wanted.limit is None:
+        raise Rule(f"More than {MAX_LIMIT} traces match. Give a limit, or narrower filters.", code="too_many_traces")
+    seed = secrets.randbelow(SEEDS[-1]) if wanted.seed is None else wanted.seed
+    count = min(found, wanted.most)
+    return _claim(existing, request=wanted.resolved(seed), trace_count=count, by=by, created_at=timezone.now())
+
+
+def _same(existing: Dataset, wanted: BuildRequest) -> Dataset:
+    """The frozen dataset, its directory restored if it was lost. Raises Conflict that says what is wanted otherwise."""
+    differing = [
+        Fault(
+            (name,), f"{echo(getattr(wanted, name))} is asked for, {echo(getattr(existing, name))} is frozen", "frozen"
+        )
+        for name in ("recipe", "instruction")
+        if getattr(existing, name) != getattr(wanted, name)
+    ]
+    seed = existing.seed if wanted.seed is None else wanted.seed
+    frozen = list(existing.items.order_by("position").values_list("trace_id", flat=True))
+    selected = selected_ids(wanted.resolved(seed))
+    if selected != frozen:
+        differing.append(Fault(("trace_ids",), _difference(frozen, selected), "frozen"))
+    if differing:
+        raise _frozen(existing, differing)
+    put_on_disk(existing)
+    return existing
+
+
+def _difference(frozen: list[UUID], selected: list[UUID]) -> str:
+    fresh, gone = len(set(selected) - set(frozen)), len(set(frozen) - set(selected))
+    if not fresh and not gone:
+        return "the same traces are selected in another order"
+    return (
+        f"are {len(selected)} traces here, of which {fresh} are not there; {gone} of {len(frozen)} there are not here"
+    )
+
+
+def _frozen(existing: Dataset, faults: list[Fault]) -> Conflict:
+    return Conflict(f"{existing} is frozen with other content. Choose another version.", code="frozen", faults=faults)
+
+
+def _claim(existing: Dataset | None, *, request: dict[str, Any], trace_count: int, by: User, **fields: Any) -> Dataset:
+    """The row that is to be built: a new one, or that of a build that failed, was cancelled or was left behind."""
+    name, version = request["dataset_name"], request["dataset_version"]
+    key = f"{name}-{version}"
+    fields |= {"request": request, "trace_count": trace_count, "created_by": by, "error": ""}
+    fields |= {column: request[column] for column in ("seed", "recipe", "instruction")}
+    fields["parent"] = _parent(request["parent_dataset_id"])
+    if existing and existing.key != key:
+        raise Conflict(f"{existing} is taken; {key} differs from it in case only.", code="frozen")
+    if existing and _is_worked_on(existing):
+        raise Conflict(f"{key} is being built. Wait for it, or cancel it.", code="being_built")
+    if existing:
+        fields.pop("pk", None)
+        existing.move(Dataset.Status.BUILDING, **fields)
+        return existing
+    try:
+        with transaction.atomic():
+            return Dataset.objects.create(key=key, name=name, version=version, **fields)
+    except IntegrityError:
+        raise Conflict(f"Somebody else has just begun to build {key}.", code="being_built")
+
+
+def _parent(dataset_id: str | None) -> Dataset | None:
+    parent = Dataset.objects.frozen().filter(pk=dataset_id).first() if dataset_id else None
+    if dataset_id and parent is None:
+        msg = f"there is no frozen dataset {echo(dataset_id)}"
+        raise Invalid(Fault(("parent_dataset_id",), msg, "unknown_dataset"))
+    return parent
+
+
+def _is_worked_on(dataset: Dataset) -> bool:
+    return Job.objects.for_target(dataset.pk).open().exists()
+
+
+def _work_on(dataset: Dataset, by: User, *, inline: bool) -> Dataset:
+    """Builds a claimed dataset, here or in a worker. Raises Conflict when it fails here."""
+    if not inline:
+        enqueue(BuildDataset.kind, target=dataset.pk, created_by=by)
+        return dataset
+    enqueue_here(BuildDataset.kind, target=dataset.pk, created_by=by)
+    dataset.refresh_from_db()
+    if dataset.status != Dataset.Status.FROZEN:
+        raise Conflict(dataset.error or f"{dataset} is {dataset.status}", code="build_failed")
+    return dataset
+
+
+def _store_seeded(wanted: SeededSet, by: User) -> None:
+    """Stores the traces of a seeded set that are not in the database yet."""
+    pairs = wanted.payloads()
+    while chunk := dict(islice(pairs, CHUNK)):
+        held = dict(Trace.objects.filter(pk__in=chunk).values_list("pk", "canonical"))
+        for trace_id, text in held.items():
+            if text != canonical_json(chunk[trace_id]):
+                raise Conflict(
+                    f"Trace {trace_id} of another seeded set has the same content and place, and another meta. "
+                    "Choose another seed or difficulty.",
+                    code="trace_taken",
+                )
+        missing = {trace_id: payload for trace_id, payload in chunk.items() if trace_id not in held}
+        if missing:
+            store_traces(payloads=missing.values(), ids=list(missing), by=by, created_at=SEEDED_AT)
+
+
+def _check_readable(dataset: Dataset) -> None:
+    if dataset.status != Dataset.Status.FROZEN:
+        raise Conflict(f"{dataset} is {dataset.status}, not frozen.", code="not_frozen")
+    if not dataset.rows_path.exists():
+        raise Unavailable(f"{dataset.rows_path} is missing. Build {dataset} again as it was: that restores it.")
+
+
+def _store_evalset(items: list[dict], *, name: str, origin: str, by: User, **fields: Any) -> EvalSet:
+    """The evalset with these items: the one that is there already, or a new one."""
+    sha256 = evalset_sha256(items)
+    evalset = EvalSet(name=name[:200], sha256=sha256, origin=origin, item_count=len(items), created_by=by, **fields)
+    if not evalset.path.exists():
+        write_evalset(evalset.path, items)
+    try:
+        with transaction.atomic():
+            if existing := EvalSet.objects.filter(sha256=sha256).first():
+                return existing
+            evalset.save()
+            EvalItem.objects.bulk_create(EvalItem.from_item(evalset, i, item) for i, item in enumerate(items))
+            return evalset
+    except IntegrityError:  # somebody else has stored the same at the same moment
+        return EvalSet.objects.get(sha256=sha256)
