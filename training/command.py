@@ -24,7 +24,9 @@ def outcome(work: Callable[[], None]) -> int:
     except Exception as error:
         if not is_disk_full(error):
             raise
-        return _failed(lifeline.DISK_FULL, "disk_full", f"the disk is full: {error}")
+        detail = f" ({error.strerror})" if isinstance(error, OSError) else ""
+        message = f"the disk is full{detail}; make room and go on from the last sealed checkpoint"
+        return _failed(lifeline.DISK_FULL, "disk_full", message)
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -6,11 +6,11 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from training import lifeline
 from training.files import append_line, write_lines_atomic
-from training.lifeline import Failure
+from training.lifeline import NONFINITE, Failure
 
 METRICS, LOG = "metrics.jsonl", "train.log"
 LINES_WANTED = 1000  # train lines of a run that does not say how often to log
@@ -52,8 +52,8 @@ class Journal:
         broken = next((v for v in (update.loss, update.grad_norm) if not math.isfinite(v)), None)
         if broken is not None:
             self._line("train", update, nonfinite="nan" if math.isnan(broken) else "inf")
-            message = f"the loss became {update.loss} and the gradient {update.grad_norm} at step {update.step}"
-            raise Failure(lifeline.NONFINITE, "nonfinite", f"{message}; a lower learning rate may help")
+            numbers = f"loss {update.loss}, gradient norm {update.grad_norm}"
+            self.fail(NONFINITE, "nonfinite", f"step {update.step} gave {numbers}; a lower learning rate may help")
         self._loss = update.loss
         if update.step % self._log_every == 0 or update.step in (1, self._total):
             self._measure_speed()
@@ -74,6 +74,11 @@ class Journal:
     def phase(self, message: str) -> None:
         self.say(message)
         lifeline.emit("phase", message=message)
+
+    def fail(self, code: int, reason: str, message: str) -> NoReturn:
+        """Ends the run with a Failure that its log tells of too."""
+        self.say(message)
+        raise Failure(code, reason, message)
 
     def say(self, message: str) -> None:
         """A line in train.log; a full disk costs the line, not the run."""

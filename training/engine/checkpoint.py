@@ -29,16 +29,19 @@ def save(directory: Path, step: int, *, params: Params, optimizer: Any, progress
     _require_space(directory, 2 * _size(params) + 2 * _size(optimizer))
     path = directory / str(step)
     shutil.rmtree(path, ignore_errors=True)  # left unsealed by an attempt that was killed
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        checkpointer.save(
-            path.absolute(),
-            ocp.args.Composite(
-                params=ocp.args.StandardSave(params),
-                optimizer=ocp.args.StandardSave(optimizer),
-                progress=ocp.args.JsonSave(progress),
-            ),
-        )
-    _seal(path)
+    items = ocp.args.Composite(
+        params=ocp.args.StandardSave(params),
+        optimizer=ocp.args.StandardSave(optimizer),
+        progress=ocp.args.JsonSave(progress),
+    )
+    try:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+            checkpointer.save(path.absolute(), items)
+        _seal(path)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        _remove_half_written(directory)
+        raise
     return path
 
 
@@ -102,8 +105,7 @@ def clean_up(directory: Path) -> Iterator[str]:
 
     Only the process that holds the run's lock may do this.
     """
-    for leftover in directory.glob("*.orbax-checkpoint-tmp*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    _remove_half_written(directory)
     for step in steps(directory):
         path = directory / str(step)
         if not (path / MANIFEST).exists():
@@ -120,6 +122,11 @@ def keep_newest(directory: Path, keep: int) -> None:
     """Deletes all steps but the first (step 0) and the newest `keep`; only call after a newer one is sealed."""
     for step in [step for step in steps(directory) if step != 0][:-keep]:
         shutil.rmtree(directory / str(step))
+
+
+def _remove_half_written(directory: Path) -> None:
+    for leftover in directory.glob("*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _seal(path: Path) -> None:

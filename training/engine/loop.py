@@ -9,14 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from training import lifeline
 from training.config import TrainConfig
 from training.engine import checkpoint
 from training.engine.model import Params, init_params
 from training.engine.step import Metrics, TrainState, learning_rate, make_eval_loss, make_optimizer, make_train_step
 from training.errors import Fault, Invalid
 from training.journal import Journal, Update
-from training.lifeline import Failure
+from training.lifeline import TRANSIENT, stop_requested
 from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, RunPlan, plan_prepared, prepare, total_updates, training_data
 from training.record import write_record
@@ -115,7 +114,7 @@ def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -
             journal.update(_read(task, *waiting))
         waiting = done, batch, metrics
 
-        last, stopping = done == task.total, lifeline.stop_requested()
+        last, stopping = done == task.total, stop_requested()
         watching = last or done % task.config.eval.every == 0
         saving = last or stopping or done % every == 0
         if watching or saving or done == first:
@@ -130,8 +129,7 @@ def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -
                 _save(task, state, journal, directory)
             journal.restart_clock()
         if stopping and not last:
-            message = f"stopped on request after step {done}; its checkpoint is sealed"
-            raise Failure(lifeline.TRANSIENT, "stopped", message)
+            journal.fail(TRANSIENT, "stopped", f"stopped on request after step {done}; its checkpoint is sealed")
 
 
 def _read(task: _Task, done: int, batch: Batch, metrics: Metrics) -> Update:
