@@ -116,6 +116,11 @@ class Run(models.Model):
         return self.status in self.OPEN
 
     @property
+    def state(self) -> str:
+        """The status in words, for a sentence."""
+        return str(self.get_status_display()).lower()
+
+    @property
     def directory(self) -> Path:
         return settings.TUNIXRT_HOME / "artifacts" / "training_runs" / str(self.pk)
 
@@ -128,6 +133,19 @@ class Run(models.Model):
     def job(self) -> Job | None:
         """The latest piece of long work for this run: training, then examination."""
         return Job.objects.for_target(self.pk).first()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as the API and the commands show it."""
+        same = ("id", "name", "status", "engine", "origin", "seed", "config", "config_sha256", "metrics", "attempt")
+        times = ("created_at", "started_at", "finished_at")
+        return {
+            **{name: getattr(self, name) for name in same},
+            "dataset_key": self.dataset.key,
+            "evalset": self.evalset_id,
+            "error": self.error,
+            "parent": self.parent_id,
+            **{name: getattr(self, name) for name in times},
+        }
 
     def move(self, to: str, *, reason: str, by=None, **fields: Any) -> None:
         """The only way to another status: compare-and-swap, and the RunEvent that says who and why.
@@ -164,6 +182,11 @@ class RunEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"
+
+    def to_dict(self) -> dict[str, Any]:
+        by = self.created_by.get_username() if self.created_by else None
+        names = ("from_status", "to_status", "reason", "created_at")
+        return {name: getattr(self, name) for name in names} | {"created_by": by}
 
 
 class EvaluationQuerySet(models.QuerySet):
@@ -209,20 +232,30 @@ class Evaluation(models.Model):
     def __str__(self) -> str:
         return f"{self.run}, {self.stage}"
 
+    def to_dict(self) -> dict[str, Any]:
+        names = (
+            "id",
+            "stage",
+            "checkpoint_step",
+            "metrics",
+            "intervals",
+            "correct_count",
+            "scored_count",
+            "created_at",
+        )
+        return {name: getattr(self, name) for name in names}
+
     def rows(self) -> list[dict[str, Any]]:
         """The rows as `training.results` reads them, in the evalset's order."""
-        return [
-            {
-                "id": prediction.item.item_id,
-                "prompt": prediction.item.prompt,
-                "expected_answer": prediction.item.expected_answer,
-                "output": prediction.output,
-                "answer": prediction.answer,
-                "correct": prediction.correct,
-                "judges": prediction.judges,
-            }
-            for prediction in self.predictions.select_related("item")
-        ]
+        return [prediction.to_dict() for prediction in self.predictions.select_related("item")]
+
+
+class PredictionQuerySet(models.QuerySet):
+    def of_run(self, run: Run, stage: str) -> Self:
+        """The rows of a run's present examination, in the evalset's order."""
+        return self.filter(
+            evaluation__run=run, evaluation__stage=stage, evaluation__status=Evaluation.Status.COMPLETED
+        ).select_related("item")
 
 
 class Prediction(models.Model):
@@ -237,6 +270,8 @@ class Prediction(models.Model):
     output_tokens = models.PositiveIntegerField()
     finish_reason = models.CharField(max_length=16)
 
+    objects = PredictionQuerySet.as_manager()
+
     class Meta:
         ordering = ("item__position",)
         constraints = [models.UniqueConstraint(fields=["evaluation", "item"], name="prediction_once_an_item")]
@@ -247,3 +282,10 @@ class Prediction(models.Model):
     @property
     def verdict(self) -> str:
         return {True: "right", False: "wrong", None: "skipped"}[self.correct]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row of an evaluation's file."""
+        item = self.item
+        question = {"id": item.item_id, "prompt": item.prompt, "expected_answer": item.expected_answer}
+        names = ("output", "answer", "correct", "judges", "output_tokens", "finish_reason")
+        return question | {name: getattr(self, name) for name in names}

@@ -1,6 +1,7 @@
 """Lists: newest first, a window of at most 100 rows."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -10,7 +11,7 @@ DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET = 20, 100, 10**9
 WINDOW = {"limit", "offset"}
 
 
-def page(queryset: QuerySet, query: Mapping[str, str], present: Callable[[object], dict]) -> dict:
+def page(queryset: QuerySet, query: Mapping[str, str], present: Callable[[Any], dict]) -> dict:
     """One window of `queryset` as `{"data": […], "pagination": {"limit", "offset", "next_offset"}}`.
 
     Raises Invalid when `limit` or `offset` is not a number in its range.

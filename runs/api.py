@@ -1,0 +1,227 @@
+"""Runs over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs import schemas, series, services
+from runs.artifacts import content_type, list_artifacts, open_artifact
+from runs.models import Evaluation, Prediction, Run
+from training.errors import Fault, Invalid, echo
+from tunixrt.jobs.services import once
+from tunixrt.lib.api import only_known, read_object
+from tunixrt.lib.errors import Conflict
+from tunixrt.lib.pagination import WINDOW, page, whole_number
+
+LAUNCH = {"dataset_key", "config", "config_name", "seed", "engine", "name", "evalset"}
+MAX_OFFSET = 2**53  # bytes into a file
+
+
+class Runs(APIView):
+    @extend_schema(
+        operation_id="runs_list",
+        parameters=[*schemas.WINDOW, schemas.choice("status", Run.Status.values), schemas.text("dataset_key")],
+        responses=schemas.listing(schemas.Run),
+    )
+    def get(self, request: Request) -> Response:
+        query = request.query_params
+        only_known(query, WINDOW | {"status", "dataset_key"})
+        runs = Run.objects.with_dataset().newest_first()
+        if status := choice(query, "status", Run.Status.values):
+            runs = runs.filter(status=status)
+        if "dataset_key" in query:
+            runs = runs.filter(dataset__key=query["dataset_key"])
+        return Response(page(runs, query, Run.to_dict))
+
+    @extend_schema(
+        request=schemas.Launch,
+        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        responses={201: schemas.Run, 200: schemas.Plan},
+    )
+    def post(self, request: Request) -> Response:
+        """Launches a run. With `dry_run`, answers the checked plan and stores nothing."""
+        body = dict(read_object(request.data, LAUNCH | {"dry_run"}))
+        if "dataset_key" not in body:
+            raise Invalid(Fault(("dataset_key",), "is missing; give the key of a frozen dataset", "missing_field"))
+        if flag(body, "dry_run"):
+            return Response(services.plan_run(**without(body, "name", "evalset")).to_dict())
+        asked = dict(body)
+        if body.get("evalset") is not None:
+            body["evalset"] = services.find_evalset(body["evalset"])
+        pk, new = once(
+            user=request.user,
+            key=request.headers.get("Idempotency-Key"),
+            request=asked,
+            create=lambda: services.launch_run(**body, by=request.user).pk,
+        )
+        return Response(get_run(pk).to_dict(), status=201 if new else 200)
+
+
+class RunDetail(APIView):
+    @extend_schema(responses=schemas.Run)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        return Response(get_run(run_id).to_dict())
+
+
+class RunMetrics(APIView):
+    @extend_schema(parameters=[schemas.AFTER], responses=schemas.Points)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The points of metrics.jsonl from byte `after` on; ask again with `next`."""
+        lines = read_after(request, run_id, series.METRICS)
+        return Response({"data": series.parse_points(lines.lines), "next": lines.next, "more": lines.more})
+
+
+class RunLogs(APIView):
+    @extend_schema(parameters=[schemas.AFTER], responses=schemas.Lines)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The lines of train.log from byte `after` on; ask again with `next`."""
+        lines = read_after(request, run_id, series.LOG)
+        return Response({"data": lines.lines, "next": lines.next, "more": lines.more})
+
+
+class RunEvents(APIView):
+    @extend_schema(responses=schemas.Events)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Who or what moved the run, when and why; oldest first."""
+        events = get_run(run_id).events.select_related("created_by")
+        return Response({"data": [event.to_dict() for event in events]})
+
+
+class RunArtifacts(APIView):
+    @extend_schema(responses=schemas.Artifacts)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        artifacts = list_artifacts(get_run(run_id).directory)
+        return Response({"data": [{"path": artifact.path, "size": artifact.size} for artifact in artifacts]})
+
+
+class RunArtifact(APIView):
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, run_id: UUID, path: str) -> FileResponse:
+        try:
+            file = open_artifact(get_run(run_id).directory, path)
+        except FileNotFoundError:
+            raise Http404
+        name = path.rpartition("/")[2]
+        response = FileResponse(file, as_attachment=True, filename=name, content_type=content_type(path))
+        response["Content-Security-Policy"] = "sandbox"
+        return response
+
+
+class RunAction(APIView):
+    """Something done with a run: answers the run that it concerns now, which may be a new one."""
+
+    action: Any = None
+
+    @extend_schema(request=None, responses={202: schemas.Run})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        run = get_run(run_id)
+        concerned = type(self).action(run=run, by=request.user) or run
+        return Response(get_run(concerned.pk).to_dict(), status=202)
+
+
+class RunEvaluation(APIView):
+    @extend_schema(responses=schemas.Verdict)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The present examination, before and after, and how the two differ."""
+        run = get_run(run_id)
+        stages = {evaluation.stage: evaluation.to_dict() for evaluation in run.evaluations.current()}
+        if not stages:
+            raise Conflict(f"{run} has not been examined: it is {run.state}.", code="not_examined")
+        names = ("won", "lost", "kept_right", "kept_wrong", "p_value", "difference")
+        change = {name: run.metrics[name] for name in names} | {"interval": run.metrics["difference_interval"]}
+        return Response({"evalset": run.evalset_id, **stages, "comparison": change})
+
+
+class RunPredictions(APIView):
+    @extend_schema(
+        parameters=[
+            *schemas.WINDOW,
+            schemas.choice("stage", Evaluation.Stage.values),
+            schemas.choice("correct", ["true", "false"]),
+            schemas.text("category"),
+        ],
+        responses=schemas.listing(schemas.Prediction),
+    )
+    def get(self, request: Request, run_id: UUID) -> Response:
+        query = request.query_params
+        only_known(query, WINDOW | {"stage", "correct", "category"})
+        stage = choice(query, "stage", Evaluation.Stage.values) or Evaluation.Stage.AFTER
+        rows: QuerySet = Prediction.objects.of_run(get_run(run_id), stage)
+        if correct := choice(query, "correct", ["true", "false"]):
+            rows = rows.filter(correct=correct == "true")
+        if "category" in query:
+            rows = rows.filter(item__category=query["category"])
+        return Response(page(rows, query, Prediction.to_dict))
+
+
+class RunsCompare(APIView):
+    @extend_schema(
+        parameters=[schemas.text("base", required=True), schemas.text("other", required=True)],
+        responses=schemas.Comparison,
+    )
+    def get(self, request: Request) -> Response:
+        """Two runs paired on the same items."""
+        only_known(request.query_params, {"base", "other"})
+        base, other = (named_run(request, name) for name in ("base", "other"))
+        found = services.compare_runs(base=base, other=other)
+        changed = [{"id": change.base["id"], "won": change.won} for change in found.results.changed]
+        differs = [{"path": path, "base": mine, "other": theirs} for path, mine, theirs in found.config]
+        runs = {"base": base.to_dict(), "other": other.to_dict()}
+        return Response({**runs, "config": differs, "results": found.results.to_dict(), "changed": changed})
+
+
+class Leaderboard(APIView):
+    @extend_schema(parameters=[schemas.text("evalset", required=True)], responses=schemas.Standings)
+    def get(self, request: Request) -> Response:
+        """Completed runs on one evalset. Runs of the same rank are not told apart by their intervals."""
+        only_known(request.query_params, {"evalset"})
+        standings = services.leaderboard(evalset=services.find_evalset(request.query_params.get("evalset")))
+        return Response({"data": [{"rank": standing.rank, **standing.run.to_dict()} for standing in standings]})
+
+
+def get_run(run_id: UUID) -> Run:
+    return get_object_or_404(Run.objects.with_dataset(), pk=run_id)
+
+
+def named_run(request: Request, name: str) -> Run:
+    """The run whose id a query parameter holds; raises Invalid when there is none."""
+    value = request.query_params.get(name)
+    try:
+        return Run.objects.with_dataset().get(pk=UUID(value or ""))
+    except (ValueError, Run.DoesNotExist):
+        raise Invalid(Fault((name,), f"there is no run {echo(value)}", "unknown_value"))
+
+
+def read_after(request: Request, run_id: UUID, name: str) -> series.Window:
+    only_known(request.query_params, {"after"})
+    after = whole_number(request.query_params, "after", 0, 0, MAX_OFFSET)
+    return series.read_lines(get_run(run_id).directory / name, after)
+
+
+def choice(query, name: str, allowed: list[str]) -> str | None:
+    """A query parameter that must be one of `allowed`, or None when it was not given."""
+    value = query.get(name)
+    if value is not None and value not in allowed:
+        msg = f"must be one of {', '.join(allowed)}, not {echo(value)}"
+        raise Invalid(Fault((name,), msg, "wrong_value"))
+    return value
+
+
+def flag(body: dict, name: str) -> bool:
+    """Takes a flag out of a body; raises Invalid when it is neither true nor false."""
+    value = body.pop(name, False)
+    if type(value) is not bool:
+        raise Invalid(Fault((name,), f"must be true or false, not {echo(value)}", "wrong_type"))
+    return value
+
+
+def without(body: dict, *names: str) -> dict:
+    return {name: value for name, value in body.items() if name not in names}

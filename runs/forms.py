@@ -1,0 +1,104 @@
+"""The form that launches a run, for the page and for the admin."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+
+from datasets_app.models import Dataset, EvalSet
+from runs import services
+from runs.models import Run
+from training.canonical import canonical_json, sha256_hex
+from training.config import CONFIGS, MAX_SEED, named_config
+from training.errors import Fault, Invalid
+from training.plan import RunPlan
+from training.strict_json import parse_json
+from tunixrt.jobs.services import once
+from tunixrt.lib.errors import Refused
+
+PREFERRED = "tiny"
+
+
+def config_text(name: str) -> str:
+    """A config of the package as a person edits it: without what is left to others."""
+    sections = named_config(name).to_dict()
+    kept = {
+        section: {field: value for field, value in fields.items() if value is not None}
+        for section, fields in sections.items()
+    }
+    return json.dumps({section: fields for section, fields in kept.items() if fields}, indent=2)
+
+
+class LaunchForm(forms.Form):
+    """What `launch_run` takes. What the service refuses stands at its field after `launch` or `plan`."""
+
+    dataset = forms.ModelChoiceField(
+        Dataset.objects.frozen().newest_first(), to_field_name="key", empty_label="Choose a frozen dataset"
+    )
+    config_name = forms.ChoiceField(choices=[(name, name) for name in CONFIGS], label="Start from the config")
+    config = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"}),
+        help_text="What the run will do, as JSON. Every field can be changed here; what is left out takes its default.",
+    )
+    seed = forms.IntegerField(
+        required=False, min_value=0, max_value=MAX_SEED, help_text="Drawn and recorded when left empty."
+    )
+    name = forms.CharField(required=False, max_length=services.MAX_NAME, help_text="How lists will call it.")
+    evalset = forms.ModelChoiceField(
+        EvalSet.objects.all(),
+        required=False,
+        label="Examine on",
+        empty_label="The dataset's test split, else its valid split",
+    )
+    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def __init__(self, data: Any = None, **options: Any):
+        preferred = PREFERRED if PREFERRED in CONFIGS else CONFIGS[0]
+        initial = {"config_name": preferred, "config": config_text(preferred), "nonce": uuid4().hex}
+        super().__init__(data, initial=initial | options.pop("initial", {}), **options)
+
+    def with_named_config(self) -> "LaunchForm":
+        """The same form, its config replaced by the one that is named."""
+        name = self.data.get("config_name")
+        text = config_text(name) if name in CONFIGS else self.data.get("config", "")
+        return LaunchForm(initial={**self.data.dict(), "config": text})
+
+    def plan(self) -> RunPlan | None:
+        """The sizes of the run, or None with the reasons at their fields."""
+        return self._ask(lambda: services.plan_run(**self._request("dataset_key", "config", "seed")))
+
+    def launch(self, by) -> Run | None:
+        """The run, or None with the reasons at their fields. The same form sent twice launches once."""
+
+        def start() -> Run:
+            request = self._request("dataset_key", "config", "seed", "name", "evalset")
+            asked = request | {"evalset": str(request["evalset"] and request["evalset"].pk)}
+            key = f"form {self.cleaned_data['nonce']} {sha256_hex(canonical_json(asked))}"
+            target, _ = once(user=by, key=key, request=asked, create=lambda: services.launch_run(**request, by=by).pk)
+            return Run.objects.get(pk=target)
+
+        return self._ask(start)
+
+    def _request(self, *names: str) -> dict[str, Any]:
+        given = self.cleaned_data
+        config = parse_json(given["config"])
+        everything = given | {"dataset_key": given["dataset"].key, "config": config}
+        return {name: everything[name] for name in names}
+
+    def _ask(self, question):
+        if not self.is_valid():
+            return None
+        try:
+            return question()
+        except Invalid as invalid:
+            for fault in invalid.faults:
+                self.add_error(self._field(fault), str(fault))
+        except Refused as refused:
+            self.add_error(None, refused.detail)
+        return None
+
+    def _field(self, fault: Fault) -> str | None:
+        """The field that a fault belongs to; a config that is not JSON has no place of its own."""
+        first = {"dataset_key": "dataset"}.get(str(fault.loc[0]), str(fault.loc[0])) if fault.loc else "config"
+        return first if first in self.fields else None

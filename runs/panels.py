@@ -1,0 +1,139 @@
+"""What the pages of a run draw, put together from its rows and its files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from datasets_app.models import EvalSet
+from runs import reading, series, verdicts
+from runs.models import Evaluation, Prediction, Run
+from runs.services import RESUMED, RETRIED, TRAINED
+from training import results
+from training.comparison import p_text
+from tunixrt.lib.plots import LineChart, Series, line_chart
+
+SMOOTHINGS = (0.0, 0.6, 0.9)
+DEFAULT_SMOOTHING = 0.6
+
+
+@dataclass(frozen=True)
+class Live:
+    """The figures of an open run as its files tell them."""
+
+    step: int | None = None
+    loss: float | None = None
+    valid_loss: float | None = None
+    tokens_per_second: float | None = None
+    elapsed_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    chart: LineChart | None
+    smooth: float
+    log: bool
+    smoothings: tuple[float, ...] = SMOOTHINGS
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The sentence, the two examinations, and how they differ."""
+
+    sentence: str
+    before: Evaluation
+    after: Evaluation
+    comparison: results.Comparison
+    p: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that can be done with a run as it stands: the URL's name, the button's words, what it does."""
+
+    url: str
+    label: str
+    help: str
+    style: str = "second"
+
+
+def live(run: Run) -> Live:
+    points = series.read_metrics(run.directory / series.METRICS)
+    train = [point for point in points if point.get("split") == "train"]
+    valid = [point for point in points if point.get("split") == "valid"]
+    if not train:
+        return Live()
+    last = train[-1]
+    return Live(
+        step=last["step"],
+        loss=last["loss"],
+        valid_loss=valid[-1]["loss"] if valid else None,
+        tokens_per_second=last["tokens_per_second"],
+        elapsed_s=last["elapsed_s"],
+    )
+
+
+def curve(runs: Sequence[Run], query: Mapping[str, str]) -> Curve:
+    """Losses by step, of one run or of several over each other. `smooth` and `log` come from the query."""
+    smooth = _smoothing(query.get("smooth", ""))
+    log = query.get("log") == "1"
+    lines = []
+    for number, run in enumerate(runs):
+        points = series.read_metrics(run.directory / series.METRICS)
+        prefix = f"{'AB'[number]} " if len(runs) > 1 else ""
+        for split, weight in (("train", smooth), ("valid", 0.0)):
+            steps, losses = series.losses(points, split)
+            if steps:
+                lines.append(Series(prefix + split, steps, series.smoothed(losses, weight)))
+    return Curve(line_chart(lines, title="Loss", x_label="step", y_label="loss", log_y=log), smooth, log)
+
+
+def log(run: Run) -> list[str]:
+    """The last lines, newest first: the style sheet turns them round, which keeps the end in view."""
+    return series.tail(run.directory / series.LOG)[::-1]
+
+
+def verdict(run: Run) -> Verdict | None:
+    stages = {evaluation.stage: evaluation for evaluation in run.evaluations.current()}
+    comparison = verdicts.before_and_after(run)
+    if comparison is None:
+        return None
+    sentence, p = results.verdict(comparison), p_text(comparison.p_value)
+    return Verdict(sentence, stages["before"], stages["after"], comparison, p)
+
+
+def steps(prediction: Prediction, run: Run) -> list[reading.Step]:
+    return reading.read_steps(prediction.item.prompt, prediction.output, run.config["data"]["recipe"])
+
+
+def actions(run: Run) -> list[Action]:
+    """What its page offers: only what its state allows."""
+    offered = []
+    if run.is_open:
+        offered.append(Action("run_cancel", "Cancel", "Stops it; the last sealed checkpoint stays.", "danger"))
+    if run.status in RESUMED and run.has_checkpoint:
+        offered.append(Action("run_resume", "Resume", "A new run that goes on from the last checkpoint."))
+    if run.status in RETRIED:
+        offered.append(Action("run_retry", "Retry", "A new run with the same config, seed and data."))
+    if run.status in TRAINED:
+        offered.append(Action("run_evaluate", "Examine again", "Replaces the present results."))
+        offered.append(Action("run_replay", "Replay", "Does it all again, to see that the same comes out."))
+    return offered
+
+
+def find_run(text: str) -> Run | None:
+    return Run.objects.with_dataset().filter(pk=pk).first() if (pk := _uuid(text)) else None
+
+
+def find_evalset(text: str) -> EvalSet | None:
+    return EvalSet.objects.filter(pk=pk).first() if (pk := _uuid(text)) else None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _smoothing(text: str) -> float:
+    return next((weight for weight in SMOOTHINGS if f"{weight:g}" == text), DEFAULT_SMOOTHING)

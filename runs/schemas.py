@@ -1,0 +1,151 @@
+"""What the API of runs takes and gives, for its OpenAPI description."""
+
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers as s
+
+from runs import models
+
+
+def text(name: str, *, required: bool = False) -> OpenApiParameter:
+    return OpenApiParameter(name, str, required=required)
+
+
+def choice(name: str, values: list[str]) -> OpenApiParameter:
+    return OpenApiParameter(name, str, enum=values)
+
+
+WINDOW = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
+AFTER = OpenApiParameter("after", int, description="Byte offset: `next` of the answer before.")
+
+
+class Run(s.Serializer):
+    id = s.UUIDField()
+    name = s.CharField()
+    status = s.ChoiceField(models.Run.Status.choices)
+    engine = s.ChoiceField(models.Run.Engine.choices)
+    origin = s.ChoiceField(models.Run.Origin.choices)
+    seed = s.IntegerField()
+    config = s.DictField()
+    config_sha256 = s.CharField()
+    metrics = s.DictField()
+    attempt = s.IntegerField()
+    dataset_key = s.CharField()
+    evalset = s.UUIDField()
+    error = s.CharField()
+    parent = s.UUIDField(allow_null=True)
+    created_at = s.DateTimeField()
+    started_at = s.DateTimeField(allow_null=True)
+    finished_at = s.DateTimeField(allow_null=True)
+
+
+class Launch(s.Serializer):
+    dataset_key = s.CharField()
+    config = s.DictField(required=False, help_text="A whole config, or else config_name.")
+    config_name = s.CharField(required=False)
+    seed = s.IntegerField(required=False, help_text="Drawn and recorded when not given.")
+    engine = s.ChoiceField(models.Run.Engine.choices, default="jax")
+    name = s.CharField(required=False)
+    evalset = s.UUIDField(required=False, help_text="The dataset's test split, else its valid split, by default.")
+    dry_run = s.BooleanField(default=False)
+
+
+class Plan(s.Serializer):
+    parameters = s.IntegerField()
+    vocab_size = s.IntegerField()
+    rows = s.DictField(child=s.IntegerField())
+    overlong = s.DictField(child=s.IntegerField(), help_text="Rows left out, and their tokens.")
+    fill = s.FloatField()
+    tokens_per_update = s.IntegerField()
+    updates = s.IntegerField()
+    epochs = s.FloatField()
+    memory_bytes = s.IntegerField()
+
+
+class Prediction(s.Serializer):
+    id = s.CharField()
+    prompt = s.CharField()
+    expected_answer = s.CharField()
+    output = s.CharField()
+    answer = s.CharField(allow_null=True)
+    correct = s.BooleanField(allow_null=True)
+    judges = s.DictField()
+    output_tokens = s.IntegerField()
+    finish_reason = s.CharField()
+
+
+class Evaluation(s.Serializer):
+    id = s.UUIDField()
+    stage = s.ChoiceField(models.Evaluation.Stage.choices)
+    checkpoint_step = s.IntegerField()
+    metrics = s.DictField()
+    intervals = s.DictField()
+    correct_count = s.IntegerField()
+    scored_count = s.IntegerField()
+    created_at = s.DateTimeField()
+
+
+class Change(s.Serializer):
+    won = s.IntegerField()
+    lost = s.IntegerField()
+    kept_right = s.IntegerField()
+    kept_wrong = s.IntegerField()
+    p_value = s.FloatField()
+    difference = s.FloatField()
+    interval = s.ListField(child=s.FloatField())
+
+
+class Verdict(s.Serializer):
+    evalset = s.UUIDField()
+    before = Evaluation()
+    after = Evaluation()
+    comparison = Change()
+
+
+class _Event(s.Serializer):
+    from_status = s.CharField()
+    to_status = s.CharField()
+    reason = s.CharField()
+    created_at = s.DateTimeField()
+    created_by = s.CharField(allow_null=True)
+
+
+class Standing(Run):
+    rank = s.IntegerField()
+
+
+def listing(row: type[s.Serializer]) -> s.Serializer:
+    """One window of a list."""
+    window = {name: s.IntegerField() for name in ("limit", "offset")}
+    window["next_offset"] = s.IntegerField(allow_null=True)
+    pagination = inline_serializer("Pagination", window)
+    return inline_serializer(f"{row.__name__}List", {"data": row(many=True), "pagination": pagination})
+
+
+def _growing(name: str, child: s.Field) -> s.Serializer:
+    fields = {"data": s.ListField(child=child), "next": s.IntegerField(), "more": s.BooleanField()}
+    return inline_serializer(name, fields)
+
+
+def _all(name: str, row: s.Serializer) -> s.Serializer:
+    return inline_serializer(name, {"data": row})
+
+
+Points = _growing("RunPoints", s.DictField())
+Lines = _growing("RunLines", s.CharField())
+Events = _all("RunEvents", _Event(many=True))
+Standings = _all("Standings", Standing(many=True))
+Artifacts = _all(
+    "RunArtifacts", inline_serializer("RunArtifact", {"path": s.CharField(), "size": s.IntegerField()}, many=True)
+)
+Comparison = inline_serializer(
+    "RunComparison",
+    {
+        "base": Run(),
+        "other": Run(),
+        "config": inline_serializer(
+            "ConfigDifference", {"path": s.CharField(), "base": s.JSONField(), "other": s.JSONField()}, many=True
+        ),
+        "results": Change(),
+        "changed": inline_serializer("ChangedItem", {"id": s.CharField(), "won": s.BooleanField()}, many=True),
+    },
+)

@@ -1,0 +1,183 @@
+"""Pages of runs. What they draw is put together in `runs.panels`; what they do is a service."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from datasets_app.models import Dataset, EvalSet
+from runs import panels, services
+from runs.artifacts import content_type, list_artifacts, open_artifact
+from runs.forms import LaunchForm
+from runs.models import Evaluation, Prediction, Run
+from tunixrt.lib.errors import Refused
+from tunixrt.lib.windows import window
+
+
+@require_GET
+def run_list(request: HttpRequest) -> HttpResponse:
+    runs = Run.objects.with_dataset().newest_first()
+    status = request.GET.get("status")
+    if status in Run.Status.values:
+        runs = runs.filter(status=status)
+    context = {"room": "runs", "window": window(runs, request.GET.get("offset")), "statuses": Run.Status.choices}
+    return render(request, "runs/list.html", context | {"status": status})
+
+
+@require_http_methods(["GET", "POST"])
+def launch(request: HttpRequest) -> HttpResponse:
+    """The launch form; its buttons load a config, show the plan, or launch."""
+    form, plan = LaunchForm(request.POST or None, initial=request.GET.dict()), None
+    match request.POST.get("action"):
+        case "load":
+            form = form.with_named_config()
+        case "plan":
+            plan = form.plan()
+        case "launch" if run := form.launch(by=request.user):
+            return redirect("run_detail", run.pk)
+    return render(request, "runs/launch.html", {"room": "runs", "form": form, "plan": plan})
+
+
+@require_GET
+def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    run = find(run_id)
+    context = {
+        "room": "runs",
+        "run": run,
+        "job": run.job,
+        "live": panels.live(run),
+        "curve": panels.curve([run], request.GET),
+        "log": panels.log(run),
+        "verdict": panels.verdict(run),
+        "events": run.events.select_related("created_by"),
+        "artifacts": list_artifacts(run.directory),
+        "children": run.children.newest_first(),
+        "actions": panels.actions(run),
+    }
+    return render(request, "runs/detail.html", context)
+
+
+@require_GET
+def live(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """What changes while a run is open. When it has ended the whole page is to be drawn anew."""
+    run = find(run_id)
+    response = render(request, "runs/_live.html", {"run": run, "job": run.job, "live": panels.live(run)})
+    if request.htmx and not run.is_open:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_GET
+def curve(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    run = find(run_id)
+    return render(request, "runs/_curve.html", {"run": run, "curve": panels.curve([run], request.GET)})
+
+
+@require_GET
+def log(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    run = find(run_id)
+    return render(request, "runs/_log.html", {"run": run, "log": panels.log(run)})
+
+
+@require_POST
+def act(request: HttpRequest, run_id: UUID, service: Callable) -> HttpResponse:
+    """Does something with a run and shows the run that it concerns now."""
+    run = find(run_id)
+    try:
+        concerned = service(run=run, by=request.user) or run
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        concerned = run
+    return redirect("run_detail", concerned.pk)
+
+
+@require_GET
+def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    run = find(run_id)
+    stage = "before" if request.GET.get("stage") == "before" else "after"
+    rows = Prediction.objects.of_run(run, stage)
+    correct = {"true": True, "false": False}.get(request.GET.get("correct", ""))
+    if correct is not None:
+        rows = rows.filter(correct=correct)
+    found = window(rows, request.GET.get("offset"))
+    context = {
+        "room": "runs",
+        "run": run,
+        "stage": stage,
+        "correct": correct,
+        "window": found,
+        "rows": [(row, panels.steps(row, run)) for row in found.rows],
+        "evaluation": run.evaluations.current().filter(stage=stage).first(),
+    }
+    return render(request, "runs/predictions.html", context)
+
+
+@require_GET
+def prediction(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
+    """One item, answered before and after training."""
+    run = find(run_id)
+    item = get_object_or_404(run.evalset.items, pk=min(item_id, 2**63 - 1))
+    answers = [
+        (stage, row, panels.steps(row, run) if row else [])
+        for stage in Evaluation.Stage.values
+        for row in [Prediction.objects.of_run(run, stage).filter(item=item).first()]
+    ]
+    return render(request, "runs/prediction.html", {"room": "runs", "run": run, "item": item, "answers": answers})
+
+
+@require_GET
+def artifact(request: HttpRequest, run_id: UUID, name: str) -> FileResponse:
+    try:
+        file = open_artifact(find(run_id).directory, name)
+    except FileNotFoundError:
+        raise Http404
+    filename = name.rpartition("/")[2]
+    response = FileResponse(file, as_attachment=True, filename=filename, content_type=content_type(name))
+    response["Content-Security-Policy"] = "sandbox"
+    return response
+
+
+@require_GET
+def compare(request: HttpRequest) -> HttpResponse:
+    """Two runs beside each other; `run` twice, as the list's boxes send it, means the older one as base."""
+    ticked = sorted(request.GET.getlist("run"))
+    named = ticked or [request.GET.get("base", ""), request.GET.get("other", "")]
+    runs = [run for name in named if (run := panels.find_run(name))]
+    context: dict = {"room": "runs", "runs": runs, "recent": Run.objects.completed().newest_first()[:50]}
+    if len(runs) == 2 == len(named):
+        context["curve"] = panels.curve(runs, request.GET)
+        try:
+            context["comparison"] = services.compare_runs(base=runs[0], other=runs[1])
+        except Refused as refused:
+            context["refusal"] = refused.detail
+            context["config"] = services.config_difference(runs[0].config, runs[1].config)
+    return render(request, "runs/compare.html", context)
+
+
+@require_GET
+def leaderboard(request: HttpRequest) -> HttpResponse:
+    """Runs ranked on one evalset: the one asked for, else that of the newest completed run."""
+    evalsets = EvalSet.objects.filter(runs__status=Run.Status.COMPLETED).distinct()
+    chosen = panels.find_evalset(request.GET.get("evalset", ""))
+    newest = Run.objects.completed().with_dataset().newest_first().first()
+    evalset = chosen or (newest.evalset if newest else None)
+    standings = services.leaderboard(evalset=evalset) if evalset else []
+    context = {"room": "leaderboard", "evalsets": evalsets, "evalset": evalset, "standings": standings}
+    return render(request, "runs/leaderboard.html", context)
+
+
+@require_GET
+def dataset_runs(request: HttpRequest, key: str) -> HttpResponse:
+    """The runs of a dataset, for the dataset's page."""
+    dataset = get_object_or_404(Dataset, key=key.replace("\0", "\ufffd"))
+    runs = Run.objects.with_dataset().newest_first().filter(dataset=dataset)
+    context = {"room": "datasets", "dataset": dataset, "window": window(runs, request.GET.get("offset"))}
+    template = "runs/_dataset_runs.html" if request.htmx else "runs/dataset_runs.html"
+    return render(request, template, context)
+
+
+def find(run_id: UUID) -> Run:
+    return get_object_or_404(Run.objects.with_dataset(), pk=run_id)
