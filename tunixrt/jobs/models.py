@@ -3,6 +3,7 @@
 import os
 import socket
 import uuid
+from collections.abc import Callable
 from typing import Any, Self
 
 from django.conf import settings
@@ -81,6 +82,7 @@ class Job(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     objects = JobQuerySet.as_manager()
+    watch: Callable[["Job"], None] | None = None  # told of every tick, in the process that works
 
     class Meta:
         indexes = [
@@ -143,6 +145,8 @@ class Job(models.Model):
         """A sign of life with the progress so far. Raises Lost when the row has another owner, Cancelled when asked."""
         news = {"done": done, "total": total, "message": message and message[:200]}
         self._write(beat=F("beat") + 1, **{name: value for name, value in news.items() if value is not None})
+        if self.watch:
+            self.watch(self)
         if Job.objects.filter(pk=self.pk, cancel_requested=True).exists():
             raise Cancelled
 

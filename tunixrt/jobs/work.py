@@ -62,10 +62,13 @@ def enqueue(kind: str, *, target, created_by=None) -> Job:
     return job
 
 
-def enqueue_here(kind: str, *, target, created_by=None) -> Job:
-    """As `enqueue`, but does the work at once in this process: for what takes no longer than a request may."""
+def enqueue_here(kind: str, *, target, created_by=None, watch: Callable[[Job], None] | None = None) -> Job:
+    """As `enqueue`, but does the work at once in this process: for what takes no longer than a request may.
+
+    A command lets it take longer, and passes a `watch` that is told of every tick.
+    """
     job = Job.objects.create(kind=kind, queue=KINDS[kind].queue, target=target, created_by=created_by)
-    perform(job.pk)
+    perform(job.pk, watch)
     job.refresh_from_db()
     return job
 
@@ -78,11 +81,12 @@ def ring(job: Job) -> None:
         log.warning("The queue is unreachable, %s waits for the sweeper: %s", job, error)
 
 
-def perform(job_id) -> None:
+def perform(job_id, watch: Callable[[Job], None] | None = None) -> None:
     """Claims a job and does it. A late, doubled or mistaken message finds nothing to claim and does nothing."""
     job = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED).first()
     if job is None or not _start(job):
         return
+    job.watch = watch
     try:
         KINDS[job.kind].body(job)
     except Lost as lost:

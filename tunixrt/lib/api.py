@@ -35,6 +35,10 @@ class StrictJSONParser(BaseParser):
             body = b" " * (settings.UPLOAD_MAX_BYTES + 1)
         if len(body) > settings.UPLOAD_MAX_BYTES:
             raise TooLarge(f"The body is larger than {settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES).")
+        return self.read(body)
+
+    def read(self, body: bytes) -> Any:
+        """The value of the whole body. A subclass may bound its parts."""
         return parse_json(body)
 
 
