@@ -12,6 +12,8 @@ from django.utils import timezone
 from datasets_app.keys import is_key
 from traces.models import Trace
 from training.evalsets import MAX_LABEL
+from tunixrt.jobs.models import Job
+from tunixrt.lib.errors import Conflict, Unavailable
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
@@ -92,6 +94,36 @@ class Dataset(models.Model):
         move(self, to, transitions=self.TRANSITIONS, **fields)
 
     @property
+    def job(self) -> Job | None:
+        """The build that is under way, or was last."""
+        return Job.objects.for_target(self.pk).first()
+
+    def check_readable(self) -> None:
+        """Raises Conflict while the dataset is not frozen, Unavailable when its file is gone."""
+        if self.status != self.Status.FROZEN:
+            raise Conflict(f"{self} is {self.status}, not frozen.", code="not_frozen")
+        if not self.rows_path.exists():
+            raise Unavailable(f"{self.rows_path} is missing. Build {self} again as it was: that restores it.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The dataset as a list shows it."""
+        return {
+            "dataset_key": self.key,
+            "build_id": str(self.pk),
+            "status": self.status,
+            "trace_count": self.trace_count,
+            "splits": self.splits,
+            "selection_strategy": self.request["selection_strategy"],
+            "seed": self.seed,
+            "recipe": self.recipe,
+            "instruction": self.instruction,
+            "content_sha256": self.content_sha256,
+            "manifest_path": str(self.manifest_path.relative_to(settings.TUNIXRT_HOME)),
+            "error": self.error,
+            "created_at": self.created_at,
+        }
+
+    @property
     def directory(self) -> Path:
         return settings.TUNIXRT_HOME / "datasets" / self.key
 
@@ -123,6 +155,14 @@ class DatasetItem(models.Model):
         return f"{self.dataset_id}[{self.position}]"
 
 
+class EvalSetQuerySet(models.QuerySet):
+    def with_dataset(self) -> Self:
+        return self.select_related("dataset")
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+
 class EvalSet(models.Model):
     """Questions with their answers, bound to the hash of their content."""
 
@@ -141,6 +181,8 @@ class EvalSet(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = EvalSetQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-id")
         constraints = [
@@ -152,6 +194,19 @@ class EvalSet(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evalset without its items."""
+        return {
+            "id": str(self.pk),
+            "name": self.name,
+            "sha256": self.sha256,
+            "origin": self.origin,
+            "dataset_key": self.dataset.key if self.dataset else None,
+            "split": self.split,
+            "item_count": self.item_count,
+            "created_at": self.created_at,
+        }
 
     @property
     def path(self) -> Path:
@@ -183,3 +238,9 @@ class EvalItem(models.Model):
         """An unsaved row for an item that `training.evalsets` has accepted."""
         texts = {name: item[name] for name in ("prompt", "expected_answer", "category", "difficulty")}
         return cls(evalset=evalset, position=position, item_id=item["id"], section=item.get("section", ""), **texts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The item as its file has it, without the steps of its reference."""
+        row = {"id": self.item_id, "prompt": self.prompt, "expected_answer": self.expected_answer}
+        row |= {"category": self.category, "difficulty": self.difficulty}
+        return row | ({"section": self.section} if self.section else {})

@@ -1,40 +1,35 @@
-"""What every face asks of this room: build and seed datasets, export them, make evalsets."""
+"""Datasets: build, seed, cancel, export."""
 
 import secrets
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from datasets_app.build_request import MAX_LIMIT, SEEDS, BuildRequest, read_build_request
-from datasets_app.evalset_files import EVALSET, SHIPPED, read_items
 from datasets_app.exports import check_format, exported
 from datasets_app.keys import split_key
-from datasets_app.models import Dataset, EvalItem, EvalSet
+from datasets_app.models import Dataset
 from datasets_app.pipeline import BuildDataset, put_on_disk
-from datasets_app.rows import check_split, read_lines
+from datasets_app.rows import check_split
 from datasets_app.seeding import SEEDED_AT, SeededSet, read_seeded_set
 from datasets_app.selection import CHUNK, matching, selected_ids
 from traces.models import Trace
 from traces.services import store_traces
 from training.canonical import STABLE_IDS, canonical_json
 from training.errors import Fault, Invalid, echo
-from training.evalsets import evalset_sha256, item_from_row, validate_items, write_evalset
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.services import once
 from tunixrt.jobs.work import cancel, enqueue, enqueue_here
-from tunixrt.lib.errors import Conflict, Rule, Unavailable
+from tunixrt.lib.errors import Conflict, Rule
 
-User = AbstractBaseUser | None
 INLINE_TRACES = 20_000  # a build of more is left to a worker
 
 
-def build_dataset(*, request: object, by: User, idempotency_key: str | None = None) -> tuple[Dataset, bool]:
+def build_dataset(*, request: object, by, idempotency_key: str | None = None) -> tuple[Dataset, bool]:
     """Builds what `request` asks for, or has a worker build it when it is large. Returns (dataset, whether it is new).
 
     A key that is frozen already with the same content gives that dataset. Raises Invalid for a bad request, Rule
@@ -49,7 +44,7 @@ def build_dataset(*, request: object, by: User, idempotency_key: str | None = No
 
 
 def seed_dataset(
-    *, key: str, count: int | None = None, seed: int | None = None, difficulty: int | None = None, by: User = None
+    *, key: str, count: int | None = None, seed: int | None = None, difficulty: int | None = None, by=None
 ) -> Dataset:
     """Stores and freezes a golden set, or `{problem}-{version}` with generated traces. Both files are a function of
     the arguments: the same everywhere, and untouched when it is called again.
@@ -89,57 +84,11 @@ def export_rows(dataset: Dataset, *, format: str, split: str | None = None) -> I
     """The lines of an export. Raises Invalid for an unknown format or split before the first line."""
     check_format(format)
     check_split(split)
-    _check_readable(dataset)
+    dataset.check_readable()
     return exported(dataset, format, split)
 
 
-def evalset_for(dataset: Dataset, by: User) -> EvalSet:
-    """The questions that a run on this dataset is examined on: its test split, else valid. Rule when both are empty."""
-    for split in ("test", "valid"):
-        if dataset.splits.get(split):
-            return evalset_from_split(dataset=dataset, split=split, by=by)
-    raise Rule(
-        f"{dataset} has no rows in its test and valid splits. Name an evalset to examine the run on.",
-        code="evalset_needed",
-    )
-
-
-def evalset_from_split(*, dataset: Dataset, split: str, by: User = None) -> EvalSet:
-    """The rows of a split as questions. Raises Rule when the split is empty."""
-    check_split(split)
-    _check_readable(dataset)
-    items = [item_from_row(row) for row in read_lines(dataset.rows_path, split)]
-    if not items:
-        raise Rule(f"{dataset} has no rows in its {split} split.", code="empty_split")
-    origin = EvalSet.Origin.SPLIT
-    return _store_evalset(items, name=f"{dataset} {split}", origin=origin, by=by, dataset=dataset, split=split)
-
-
-def evalset_from_file(*, path: Path, name: str, by: User, format: str = EVALSET) -> EvalSet:
-    """The questions of a file: an evalset, or traces in one of the formats that imports read. Raises Invalid with
-    lines, OSError when the file cannot be read."""
-    return _store_evalset(read_items(path, format), name=name, origin=EvalSet.Origin.FILE, by=by)
-
-
-def evalset_from_items(*, items: object, name: str, by: User) -> EvalSet:
-    """The questions of a list. Raises Invalid with the index of each item that breaks a rule."""
-    if not isinstance(items, list):
-        raise Invalid(Fault(("items",), f"must be a list of items, not {echo(items)}", "wrong_type"))
-    try:
-        validate_items(items)
-    except Invalid as invalid:
-        raise Invalid(Fault(("items", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
-    return _store_evalset(items, name=name, origin=EvalSet.Origin.FILE, by=by)
-
-
-def shipped_evalset(*, name: str, by: User) -> EvalSet:
-    """An evalset that comes with the program. Raises Invalid when there is none of that name."""
-    if name not in SHIPPED:
-        raise Invalid(Fault(("name",), f"must be one of {', '.join(SHIPPED)}, not {echo(name)}", "unknown_value"))
-    return evalset_from_file(path=SHIPPED[name], name=name, by=by)
-
-
-def _begin(wanted: BuildRequest, by: User) -> Dataset:
+def _begin(wanted: BuildRequest, by) -> Dataset:
     """The row of a build that is to be worked on, or the frozen dataset that holds what is wanted."""
     existing = Dataset.objects.by_key(wanted.key)
     if existing and existing.key == wanted.key and existing.status == Dataset.Status.FROZEN:
@@ -187,7 +136,7 @@ def _frozen(existing: Dataset, faults: list[Fault]) -> Conflict:
     return Conflict(f"{existing} is frozen with other content. Choose another version.", code="frozen", faults=faults)
 
 
-def _claim(existing: Dataset | None, *, request: dict[str, Any], trace_count: int, by: User, **fields: Any) -> Dataset:
+def _claim(existing: Dataset | None, *, request: dict[str, Any], trace_count: int, by, **fields: Any) -> Dataset:
     """The row that is to be built: a new one, or that of a build that failed, was cancelled or was left behind."""
     name, version = request["dataset_name"], request["dataset_version"]
     key = f"{name}-{version}"
@@ -221,7 +170,7 @@ def _is_worked_on(dataset: Dataset) -> bool:
     return Job.objects.for_target(dataset.pk).open().exists()
 
 
-def _work_on(dataset: Dataset, by: User, *, inline: bool) -> Dataset:
+def _work_on(dataset: Dataset, by, *, inline: bool) -> Dataset:
     """Builds a claimed dataset, here or in a worker. Raises Conflict when it fails here."""
     if not inline:
         enqueue(BuildDataset.kind, target=dataset.pk, created_by=by)
@@ -233,7 +182,7 @@ def _work_on(dataset: Dataset, by: User, *, inline: bool) -> Dataset:
     return dataset
 
 
-def _store_seeded(wanted: SeededSet, by: User) -> None:
+def _store_seeded(wanted: SeededSet, by) -> None:
     """Stores the traces of a seeded set that are not in the database yet."""
     pairs = wanted.payloads()
     while chunk := dict(islice(pairs, CHUNK)):
@@ -248,27 +197,3 @@ def _store_seeded(wanted: SeededSet, by: User) -> None:
         missing = {trace_id: payload for trace_id, payload in chunk.items() if trace_id not in held}
         if missing:
             store_traces(payloads=missing.values(), ids=list(missing), by=by, created_at=SEEDED_AT)
-
-
-def _check_readable(dataset: Dataset) -> None:
-    if dataset.status != Dataset.Status.FROZEN:
-        raise Conflict(f"{dataset} is {dataset.status}, not frozen.", code="not_frozen")
-    if not dataset.rows_path.exists():
-        raise Unavailable(f"{dataset.rows_path} is missing. Build {dataset} again as it was: that restores it.")
-
-
-def _store_evalset(items: list[dict], *, name: str, origin: str, by: User, **fields: Any) -> EvalSet:
-    """The evalset with these items: the one that is there already, or a new one."""
-    sha256 = evalset_sha256(items)
-    evalset = EvalSet(name=name[:200], sha256=sha256, origin=origin, item_count=len(items), created_by=by, **fields)
-    if not evalset.path.exists():
-        write_evalset(evalset.path, items)
-    try:
-        with transaction.atomic():
-            if existing := EvalSet.objects.filter(sha256=sha256).first():
-                return existing
-            evalset.save()
-            EvalItem.objects.bulk_create(EvalItem.from_item(evalset, i, item) for i, item in enumerate(items))
-            return evalset
-    except IntegrityError:  # somebody else has stored the same at the same moment
-        return EvalSet.objects.get(sha256=sha256)

@@ -1,0 +1,132 @@
+"""Datasets and evalsets over HTTP."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.http import FileResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from datasets_app import schemas, services
+from datasets_app.models import Dataset, EvalItem, EvalSet
+from training.errors import Fault, Invalid
+from tunixrt.lib.api import only_known, read_object
+from tunixrt.lib.pagination import WINDOW, page
+
+BUILT = ("dataset_key", "build_id", "trace_count", "manifest_path", "status")
+
+
+class DatasetBuild(APIView):
+    @extend_schema(
+        request=schemas.BuildRequest,
+        parameters=[schemas.IDEMPOTENCY_KEY],
+        responses={201: schemas.Built, 200: schemas.Built, 202: schemas.Built},
+    )
+    def post(self, request: Request) -> Response:
+        """201 when it is frozen, 202 when a worker builds it, 200 when it was there already."""
+        dataset, is_new = services.build_dataset(
+            request=request.data, by=request.user, idempotency_key=request.headers.get("Idempotency-Key")
+        )
+        row = dataset.to_dict()
+        is_frozen = dataset.status == Dataset.Status.FROZEN
+        return Response({name: row[name] for name in BUILT}, status=(201 if is_new else 200) if is_frozen else 202)
+
+
+class DatasetList(APIView):
+    @extend_schema(operation_id="datasets_list", parameters=schemas.WINDOW, responses=schemas.Datasets)
+    def get(self, request: Request) -> Response:
+        only_known(request.query_params, WINDOW)
+        return Response(page(Dataset.objects.newest_first(), request.query_params, Dataset.to_dict))
+
+
+class DatasetDetail(APIView):
+    @extend_schema(responses=schemas.DatasetDetail)
+    def get(self, request: Request, key: str) -> Response:
+        dataset = find_dataset(key)
+        details = {"request": dataset.request, "stats": dataset.stats, "gates": dataset.gates}
+        return Response(dataset.to_dict() | details)
+
+
+class DatasetManifest(APIView):
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, key: str) -> FileResponse:
+        dataset = find_dataset(key)
+        dataset.check_readable()
+        return FileResponse(dataset.manifest_path.open("rb"), content_type="application/json")
+
+
+class OneFormat(BaseContentNegotiation):
+    """The view itself says what it answers: `Accept` is not asked, and `?format=` belongs to the view."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class DatasetExport(APIView):
+    content_negotiation_class = OneFormat
+
+    @extend_schema(parameters=schemas.EXPORT, responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
+    def get(self, request: Request, key: str) -> HttpResponseBase:
+        query = request.query_params
+        only_known(query, {"format", "split"})
+        rows = services.export_rows(find_dataset(key), format=query.get("format", "trace"), split=query.get("split"))
+        return StreamingHttpResponse(rows, content_type="application/x-ndjson; charset=utf-8")
+
+
+class EvalsetList(APIView):
+    @extend_schema(operation_id="evalsets_list", parameters=schemas.WINDOW, responses=schemas.Evalsets)
+    def get(self, request: Request) -> Response:
+        only_known(request.query_params, WINDOW)
+        return Response(page(EvalSet.objects.with_dataset().newest_first(), request.query_params, EvalSet.to_dict))
+
+    @extend_schema(request=schemas.EvalsetRequest, responses={201: schemas.Evalset})
+    def post(self, request: Request) -> Response:
+        """Of a split (`dataset_key`, `split`), of a list (`name`, `items`), or one that is shipped (`name`).
+
+        The same items make the same evalset, however often they are sent.
+        """
+        body = read_object(request.data, {"dataset_key", "split", "name", "items"})
+        return Response(make_evalset(body, request.user).to_dict(), status=201)
+
+
+class EvalsetDetail(APIView):
+    @extend_schema(parameters=schemas.WINDOW, responses=schemas.EvalsetDetail)
+    def get(self, request: Request, evalset_id: UUID) -> Response:
+        only_known(request.query_params, WINDOW)
+        evalset = get_object_or_404(EvalSet.objects.with_dataset(), pk=evalset_id)
+        return Response(
+            evalset.to_dict() | {"items": page(evalset.items.all(), request.query_params, EvalItem.to_dict)}
+        )
+
+
+def make_evalset(body: Mapping[str, Any], by) -> EvalSet:
+    if "dataset_key" in body:
+        dataset = Dataset.objects.with_key(text(body, "dataset_key")).first()
+        if dataset is None:
+            raise Invalid(Fault(("dataset_key",), "there is no dataset with this key", "unknown_dataset"))
+        return services.evalset_from_split(dataset=dataset, split=text(body, "split"), by=by)
+    if "items" in body:
+        return services.evalset_from_items(items=body["items"], name=text(body, "name"), by=by)
+    return services.shipped_evalset(name=text(body, "name"), by=by)
+
+
+def text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid(Fault((name,), "is missing; give a text", "missing_field"))
+    return value
+
+
+def find_dataset(key: str) -> Dataset:
+    """The dataset of a key from an address, or 404: for a key that cannot be as well."""
+    return get_object_or_404(Dataset.objects.with_key(key))

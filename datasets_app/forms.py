@@ -1,0 +1,107 @@
+"""Forms of this room. They turn what was typed into a service's arguments; the rules are the services'."""
+
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from datasets_app import services
+from datasets_app.build_request import DEFAULT_LIMIT, MAX_LIMIT, STRATEGIES
+from datasets_app.evalset_files import FILE_FORMATS
+from datasets_app.models import Dataset, EvalSet
+from training.errors import Fault, Invalid
+from training.renderers import ANSWER_ONLY, DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT
+from tunixrt.lib.errors import Refused
+
+FILTERS = ("source", "q", "min_score")
+STRATEGY_LABELS = {"latest": "the newest", "random": "a random sample", "all": "all, oldest first"}
+RECIPE_LABELS = {TRACE_SFT: "steps, then the answer", ANSWER_ONLY: "the answer alone"}
+
+
+class BuildForm(forms.Form):
+    dataset_name = forms.CharField(label="Name", help_text="Letters, digits, '_', '.' and '-'.")
+    dataset_version = forms.CharField(
+        label="Version", initial="1", help_text="No hyphen. A frozen version never changes: make the next one."
+    )
+    source = forms.CharField(label="Source is", required=False, help_text="As traces have it in meta.source.")
+    q = forms.CharField(label="Words", required=False, help_text="Every word occurs in the prompt or the answer.")
+    min_score = forms.CharField(label="Score at least", required=False, help_text="The baseline score, 0 to 100.")
+    selection_strategy = forms.ChoiceField(
+        label="Take", choices=[(name, STRATEGY_LABELS[name]) for name in STRATEGIES], initial="latest"
+    )
+    limit = forms.IntegerField(
+        label="At most",
+        required=False,
+        min_value=1,
+        max_value=MAX_LIMIT,
+        help_text=f"{DEFAULT_LIMIT} when left empty; everything with 'all'.",
+    )
+    seed = forms.IntegerField(
+        label="Seed",
+        required=False,
+        min_value=0,
+        help_text="Decides a random sample. Drawn and recorded when left empty.",
+    )
+    recipe = forms.ChoiceField(
+        label="What the model learns to write", choices=[(name, f"{RECIPE_LABELS[name]} ({name})") for name in RECIPES]
+    )
+    instruction = forms.CharField(
+        label="Instruction before each prompt",
+        required=False,
+        initial=DEFAULT_INSTRUCTION,
+        help_text="The same for training and examination. May be empty.",
+    )
+
+    def build(self, by) -> Dataset | None:
+        """The dataset, or None with what is wrong written into the form."""
+        if not self.is_valid():
+            return None
+        try:
+            return services.build_dataset(request=self.request(), by=by)[0]
+        except Invalid as invalid:
+            self.add_faults(invalid.faults)
+        except Refused as refused:
+            self.add_error(None, refused.detail)
+            self.add_faults(refused.faults)
+        return None
+
+    def add_faults(self, faults: list[Fault]) -> None:
+        for fault in faults:
+            field = fault.loc[-1] if fault.loc and fault.loc[-1] in self.fields else None
+            self.add_error(field, fault.msg if field else str(fault))  # type: ignore[arg-type]
+
+    def request(self) -> dict[str, Any]:
+        """The body that the API would take for the same build."""
+        data = self.cleaned_data
+        filters = {name: data[name] for name in FILTERS if data[name]}
+        asked = {name: value for name, value in data.items() if name not in FILTERS and value not in ("", None)}
+        return asked | {"filters": filters, "instruction": data["instruction"]}
+
+
+class EvalsetForm(forms.Form):
+    file = forms.FileField(label="File", help_text="One JSON object a line.")
+    name = forms.CharField(label="Name", required=False, max_length=200, help_text="The file's name when left empty.")
+    format = forms.ChoiceField(
+        label="Format",
+        choices=[(name, name) for name in FILE_FORMATS],
+        help_text="evalset, or traces whose prompts are asked: trace, messages, gsm8k.",
+    )
+
+    def clean_file(self):
+        file = self.cleaned_data["file"]
+        if file.size > settings.UPLOAD_MAX_BYTES:
+            raise forms.ValidationError(f"is larger than {settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES)")
+        return file
+
+    def store(self, by) -> EvalSet:
+        """The evalset of a valid form. Raises Invalid with the lines that break a rule."""
+        file, name = self.cleaned_data["file"], self.cleaned_data["name"]
+        with NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
+            for chunk in file.chunks():
+                copy.write(chunk)
+            copy.flush()
+            return services.evalset_from_file(
+                path=Path(copy.name), name=name or file.name, format=self.cleaned_data["format"], by=by
+            )
