@@ -257,6 +257,12 @@ class PredictionQuerySet(models.QuerySet):
             evaluation__run=run, evaluation__stage=stage, evaluation__status=Evaluation.Status.COMPLETED
         ).select_related("item")
 
+    def judged(self, run: Run, *, before: bool, after: bool) -> Self:
+        """Rows whose items were judged so before and after the run's training."""
+        first = Prediction.objects.of_run(run, Evaluation.Stage.BEFORE).filter(correct=before)
+        second = Prediction.objects.of_run(run, Evaluation.Stage.AFTER).filter(correct=after)
+        return self.filter(item__in=first.values("item")).filter(item__in=second.values("item"))
+
 
 class Prediction(models.Model):
     """What the model answered to one item, and what each judge thought of it."""

@@ -2,18 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.utils import timezone
+
 from datasets_app.models import EvalSet
-from runs import reading, series, verdicts
+from runs import reading, series, services, verdicts
 from runs.models import Evaluation, Prediction, Run
-from runs.services import RESUMED, RETRIED, TRAINED
+from runs.pipeline import TrainRun
 from training import results
 from training.comparison import p_text
+from tunixrt.jobs.models import Beacon
+from tunixrt.lib.errors import Refused
 from tunixrt.lib.plots import LineChart, Series, line_chart
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
 DEFAULT_SMOOTHING = 0.6
+SHOWN_CHANGES = 100
+OUTCOMES = {
+    "won": {"before": False, "after": True},
+    "lost": {"before": True, "after": False},
+    "kept_right": {"before": True, "after": True},
+    "kept_wrong": {"before": False, "after": False},
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,7 @@ class Live:
     valid_loss: float | None = None
     tokens_per_second: float | None = None
     elapsed_s: float | None = None
+    workers: bool = True  # whether one is alive that could take the run
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,10 @@ class Verdict:
     comparison: results.Comparison
     p: str
 
+    @property
+    def stages(self) -> list[Evaluation]:
+        return [self.before, self.after]
+
 
 @dataclass(frozen=True)
 class Action:
@@ -57,13 +76,15 @@ class Action:
 
 
 def live(run: Run) -> Live:
+    workers = not run.is_open or worker_is_alive()
     points = series.read_metrics(run.directory / series.METRICS)
     train = [point for point in points if point.get("split") == "train"]
     valid = [point for point in points if point.get("split") == "valid"]
     if not train:
-        return Live()
+        return Live(workers=workers)
     last = train[-1]
     return Live(
+        workers=workers,
         step=last["step"],
         loss=last["loss"],
         valid_loss=valid[-1]["loss"] if valid else None,
@@ -88,8 +109,7 @@ def curve(runs: Sequence[Run], query: Mapping[str, str]) -> Curve:
 
 
 def log(run: Run) -> list[str]:
-    """The last lines, newest first: the style sheet turns them round, which keeps the end in view."""
-    return series.tail(run.directory / series.LOG)[::-1]
+    return series.tail(run.directory / series.LOG)
 
 
 def verdict(run: Run) -> Verdict | None:
@@ -101,6 +121,20 @@ def verdict(run: Run) -> Verdict | None:
     return Verdict(sentence, stages["before"], stages["after"], comparison, p)
 
 
+def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any]:
+    """What the page of two runs shows; without results, the reason and what can be compared all the same."""
+    shown: dict[str, Any] = {
+        "curve": curve([base, other], query),
+        "config": services.config_difference(base.config, other.config),
+    }
+    try:
+        found = services.compare_runs(base=base, other=other)
+    except Refused as refused:
+        return shown | {"refusal": refused.detail}
+    changed, p = found.results.changed[:SHOWN_CHANGES], p_text(found.results.p_value)
+    return shown | {"comparison": found, "changed": changed, "p": p}
+
+
 def steps(prediction: Prediction, run: Run) -> list[reading.Step]:
     return reading.read_steps(prediction.item.prompt, prediction.output, run.config["data"]["recipe"])
 
@@ -110,14 +144,19 @@ def actions(run: Run) -> list[Action]:
     offered = []
     if run.is_open:
         offered.append(Action("run_cancel", "Cancel", "Stops it; the last sealed checkpoint stays.", "danger"))
-    if run.status in RESUMED and run.has_checkpoint:
+    if run.status in services.RESUMED and run.has_checkpoint:
         offered.append(Action("run_resume", "Resume", "A new run that goes on from the last checkpoint."))
-    if run.status in RETRIED:
+    if run.status in services.RETRIED:
         offered.append(Action("run_retry", "Retry", "A new run with the same config, seed and data."))
-    if run.status in TRAINED:
+    if run.status in services.TRAINED:
         offered.append(Action("run_evaluate", "Examine again", "Replaces the present results."))
         offered.append(Action("run_replay", "Replay", "Does it all again, to see that the same comes out."))
     return offered
+
+
+def worker_is_alive() -> bool:
+    fresh = timezone.now() - timedelta(seconds=3 * settings.RUN_HEARTBEAT_SECONDS)
+    return Beacon.objects.filter(kind="worker", queue__contains=TrainRun.queue, seen_at__gte=fresh).exists()
 
 
 def find_run(text: str) -> Run | None:

@@ -96,9 +96,7 @@ def cancel_run(*, run: Run, by=None) -> None:
     with transaction.atomic():
         job = run.job
         if job is None or not job.is_open:
-            raise Conflict(
-                f"{run} is {run.state}: there is nothing to cancel.", code="wrong_state"
-            )
+            raise Conflict(f"{run} is {run.state}: there is nothing to cancel.", code="wrong_state")
         if job.cancel_requested:
             return
         run.note("asked to cancel", by)
@@ -247,7 +245,5 @@ def _require(run: Run, allowed: tuple[str, ...], what: str) -> None:
 def _rows_after(run: Run) -> list[dict]:
     evaluation = run.evaluations.current().filter(stage=Evaluation.Stage.AFTER).first()
     if evaluation is None:
-        raise Conflict(
-            f"{run} has no results to compare: it is {run.state}.", code="not_examined"
-        )
+        raise Conflict(f"{run} has no results to compare: it is {run.state}.", code="not_examined")
     return evaluation.rows()

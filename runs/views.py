@@ -102,12 +102,17 @@ def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
     correct = {"true": True, "false": False}.get(request.GET.get("correct", ""))
     if correct is not None:
         rows = rows.filter(correct=correct)
+    outcome = request.GET.get("outcome", "")
+    if outcome in panels.OUTCOMES:
+        rows = rows.judged(run, **panels.OUTCOMES[outcome])
     found = window(rows, request.GET.get("offset"))
     context = {
         "room": "runs",
         "run": run,
         "stage": stage,
         "correct": correct,
+        "outcome": outcome,
+        "outcomes": [(name, name.replace("_", " ")) for name in panels.OUTCOMES],
         "window": found,
         "rows": [(row, panels.steps(row, run)) for row in found.rows],
         "evaluation": run.evaluations.current().filter(stage=stage).first(),
@@ -144,16 +149,12 @@ def artifact(request: HttpRequest, run_id: UUID, name: str) -> FileResponse:
 def compare(request: HttpRequest) -> HttpResponse:
     """Two runs beside each other; `run` twice, as the list's boxes send it, means the older one as base."""
     ticked = sorted(request.GET.getlist("run"))
-    named = ticked or [request.GET.get("base", ""), request.GET.get("other", "")]
-    runs = [run for name in named if (run := panels.find_run(name))]
-    context: dict = {"room": "runs", "runs": runs, "recent": Run.objects.completed().newest_first()[:50]}
-    if len(runs) == 2 == len(named):
-        context["curve"] = panels.curve(runs, request.GET)
-        try:
-            context["comparison"] = services.compare_runs(base=runs[0], other=runs[1])
-        except Refused as refused:
-            context["refusal"] = refused.detail
-            context["config"] = services.config_difference(runs[0].config, runs[1].config)
+    named = ticked if len(ticked) == 2 else [request.GET.get("base", ""), request.GET.get("other", "")]
+    base, other = (panels.find_run(name) for name in named)
+    context = {"room": "runs", "sides": [("base", base), ("other", other)]}
+    if base and other:
+        context |= panels.comparison(base, other, request.GET)
+    context["recent"] = Run.objects.completed().newest_first()[:50]
     return render(request, "runs/compare.html", context)
 
 
