@@ -1,4 +1,4 @@
-"""Rows for tests, made as simply as they can be: each function takes what the test cares about and fills in the rest."""
+"""Rows for tests, made as simply as they can be: a function takes what the test cares about and fills in the rest."""
 
 from datetime import datetime
 from itertools import count

@@ -7,8 +7,6 @@ from django.db.models import F, Func
 
 from training.canonical import canonical_json
 
-SQLITE_TYPES = {str: ("text",), int: ("integer", "real"), float: ("integer", "real"), type(None): ("null",)}
-
 
 class MetaEquals(Func):
     """`meta[name]` is the scalar `value` and of its JSON type; JSON has one type of number.
@@ -24,12 +22,16 @@ class MetaEquals(Func):
 
     def as_sqlite(self, compiler, connection, **context: Any):
         column, parameters = compiler.compile(self.source_expressions[0])
-        types = (str(self.value).lower(),) if isinstance(self.value, bool) else SQLITE_TYPES[type(self.value)]
-        known = f"json_each.key = %s AND json_each.type IN ({', '.join(['%s'] * len(types))})"
-        parameters = (*parameters, self.name, *types)
-        if isinstance(self.value, str | int | float) and not isinstance(self.value, bool):
-            known, parameters = f"{known} AND json_each.atom = %s", (*parameters, self.value)
-        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE {known})", parameters
+        match self.value:
+            case None | bool():
+                condition, values = "type = %s", (canonical_json(self.value),)
+            case str():
+                condition, values = "type = 'text' AND atom = %s", (self.value,)
+            case _:
+                condition, values = "type IN ('integer', 'real') AND atom = %s", (self.value,)
+        # Nothing but the column's name, which comes from Django, is written into the text of the query.
+        query = f"EXISTS (SELECT 1 FROM json_each({column}) WHERE key = %s AND {condition})"  # noqa: S608
+        return query, (*parameters, self.name, *values)
 
     def as_postgresql(self, compiler, connection, **context: Any):
         column, parameters = compiler.compile(self.source_expressions[0])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -83,6 +84,19 @@ class Import(models.Model):
     def faults(self) -> list[Fault]:
         return [Fault(**error | {"loc": tuple(error["loc"])}) for error in self.errors]
 
+    def to_dict(self) -> dict:
+        """As the API shows it; `progress` while it is loading."""
+        names = ("id", "status", "file_name", "format", "source", "skip_bad", "created_at", "finished_at")
+        counts = ("stored_count", "duplicate_count", "bad_count", "errors")
+        job = self.job if self.status == self.Status.LOADING else None
+        progress = job and {
+            "done": job.done,
+            "total": job.total,
+            "eta_seconds": job.eta_seconds,
+            "message": job.message,
+        }
+        return {name: getattr(self, name) for name in (*names, *counts)} | {"progress": progress}
+
 
 class TraceQuerySet(models.QuerySet):
     def visible(self) -> Self:
@@ -99,7 +113,7 @@ class TraceQuerySet(models.QuerySet):
     def search(self, words: str) -> Self:
         """Traces in whose prompt or final answer every one of `words` occurs."""
         found = self
-        for word in words.split()[:20]:
+        for word in words.replace("\0", " ").split()[:20]:
             found = found.filter(Q(prompt__icontains=word) | Q(final_answer__icontains=word))
         return found
 
@@ -125,6 +139,9 @@ class TraceQuerySet(models.QuerySet):
     def by_tag(self, value: str) -> Self:
         return self.filter(pk__in=Tag.objects.filter(name=value).values("trace"))
 
+    def of_import(self, import_id: UUID) -> Self:
+        return self.filter(imported_by=import_id)
+
     def by_meta(self, name: str, value: Any) -> Self:
         """Traces whose `meta[name]` equals the scalar `value`, JSON type included: "1", 1 and true all differ."""
         return self.filter(MetaEquals(name, value))
@@ -140,7 +157,11 @@ class TraceQuerySet(models.QuerySet):
 
     def for_detail(self) -> Self:
         scores = Score.objects.order_by("scorer", "-created_at", "-id")
-        return self.visible().select_related("created_by").prefetch_related(Prefetch("scores", scores), "tags")
+        return (
+            self.visible()
+            .select_related("created_by", "imported_by")
+            .prefetch_related(Prefetch("scores", scores), "tags")
+        )
 
     def insert(self, traces: Sequence["Trace"], *, ignore_known: bool = False) -> None:
         """Adds the rows and the tags in their `meta`. `ignore_known` leaves ids that are there as they are."""
@@ -211,6 +232,20 @@ class Trace(models.Model):
     def steps(self) -> list[dict]:
         return self.payload["steps"]
 
+    def to_row(self) -> dict:
+        """A row of a list, from `for_list`."""
+        names = ("id", "created_at", "trace_version", "prompt", "final_answer", "step_count", "source", "score")
+        return {name: getattr(self, name) for name in names}
+
+    def to_dict(self) -> dict:
+        """The whole trace with what was said of it, from `for_detail`."""
+        names = ("id", "created_at", "trace_version", "payload", "content_sha256")
+        return {name: getattr(self, name) for name in names} | {
+            "parent": self.parent_id,
+            "tags": sorted(tag.name for tag in self.tags.all()),
+            "scores": [score.to_dict() for score in self.scores.all()],
+        }
+
 
 class Tag(models.Model):
     """A word on a trace, taken from `meta.tags` at intake or given later."""
@@ -250,3 +285,6 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scorer} {self.version}: {self.score:g}"
+
+    def to_dict(self) -> dict:
+        return {name: getattr(self, name) for name in ("scorer", "version", "score", "details", "created_at")}

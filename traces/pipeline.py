@@ -152,8 +152,9 @@ class KeepsLine(io.BufferedReader):
     line = b""
 
     def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]
-        self.line = super().readline(size)
-        return self.line
+        line = super().readline(size)
+        self.line = line or self.line  # the end of the file is no line
+        return line
 
     @property
     def text(self) -> str:

@@ -18,9 +18,9 @@ class Scorer:
     score: Callable[[dict], tuple[float, dict]]
 
 
-def scorer(name: str) -> Scorer:
+def scorer(name: object) -> Scorer:
     """The scorer of that name; raises Invalid when there is none."""
-    if name not in SCORERS:
+    if not isinstance(name, str) or name not in SCORERS:
         message = f"{echo(name)} is not a scorer; choose one of {', '.join(SCORERS)}"
         raise Invalid(Fault(("criteria",), message, "unknown_scorer"))
     return SCORERS[name]

@@ -3,8 +3,10 @@
 import errno
 import importlib.util
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import BinaryIO, NoReturn
@@ -15,6 +17,7 @@ from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.utils import timezone
 
+from traces.comparison import StepPair, align_steps
 from traces.models import Import, Score, Trace
 from traces.pipeline import ImportTraces
 from traces.scorers import scorer as find_scorer
@@ -24,7 +27,8 @@ from training.files import file_sha256
 from training.formats import FORMATS
 from training.json_rules import text_faults
 from tunixrt.jobs import work
-from tunixrt.lib.errors import Conflict, NotInstalled, OutOfSpace, Refused, TooLarge
+from tunixrt.jobs.models import Job
+from tunixrt.lib.errors import Conflict, NotInstalled, OutOfSpace, TooLarge
 
 CHUNK_ROWS = 500
 BATCH_ROWS = 1000
@@ -80,7 +84,29 @@ def score_trace(*, trace: Trace, scorer: str = "baseline", by) -> Score:
     return next(_score(Trace.objects.filter(pk=trace.pk), scorer, by))
 
 
-def delete_trace(*, trace: Trace, by) -> None:
+@dataclass(frozen=True)
+class Side:
+    """One of two compared traces, with its baseline score."""
+
+    trace: Trace
+    score: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    base: Side
+    other: Side
+    steps: list[StepPair]
+
+
+def compare(*, base: Trace, other: Trace) -> Comparison:
+    """Two traces with their baseline scores, as of now, and their steps aligned by number."""
+    judge = find_scorer("baseline")
+    left, right = (Side(trace, judge.score(trace.payload)[0]) for trace in (base, other))
+    return Comparison(left, right, align_steps(base.steps, other.steps))
+
+
+def delete_trace(*, trace: Trace) -> None:
     """Deletes a trace with its scores. Raises Conflict when a dataset holds it or a correction stems from it."""
     try:
         trace.delete()
@@ -101,25 +127,43 @@ def import_upload(*, upload, format: str = "auto", source: str = "", skip_bad: b
     )
 
 
-def import_file(
-    *, file: BinaryIO, file_name: str, format: str = "auto", source: str = "", skip_bad: bool = False, at_once: bool, by
-) -> Import:
-    """Takes a file in. `at_once` reads it before returning, else a worker does; the Import tells how it went.
+def sha256_of(upload) -> str:
+    """SHA-256 of an uploaded file's bytes; it is read from its start again afterwards."""
+    digest = file_digest(upload.file, "sha256").hexdigest()
+    upload.seek(0)
+    return digest
 
-    Nothing becomes visible unless the whole file is good, or `skip_bad` and some of it. Raises Invalid for
-    an option that does not exist, OutOfSpace when the disk is full.
+
+def import_file(
+    *,
+    file: BinaryIO,
+    file_name: str,
+    format: str = "auto",
+    source: str = "",
+    skip_bad: bool = False,
+    at_once: bool,
+    by,
+    watch: Callable[[Job], None] | None = None,
+) -> Import:
+    """Takes a file in; the Import tells how it went. `at_once` reads it before returning, else a worker does.
+
+    Nothing becomes visible unless the whole file is good, or `skip_bad` and some of it. `source` is the file's
+    name by default; `watch` is told of the progress made at once. Raises Invalid for an option that does not
+    exist, OutOfSpace when the disk is full.
     """
     _check_import(file_name, format, source)
     row = Import(file_name=file_name, format=format, source=source or file_name, skip_bad=skip_bad, created_by=by)
     _keep(file, row)
-    enqueue = work.enqueue_here if at_once else work.enqueue
     row.save()
-    enqueue(ImportTraces.kind, target=row.pk, created_by=by)
+    if at_once:
+        work.enqueue_here(ImportTraces.kind, target=row.pk, created_by=by, watch=watch)
+    else:
+        work.enqueue(ImportTraces.kind, target=row.pk, created_by=by)
     row.refresh_from_db()
     return row
 
 
-def cancel_import(*, row: Import, by) -> None:
+def cancel_import(*, row: Import) -> None:
     """Stops an import that is still loading. Raises Conflict when it has ended."""
     job = row.job
     if job is None or not job.is_open:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def add_options(self, parser) -> None:
         """The command's own arguments."""
 
-    def run(self, **options: Any) -> dict:
+    def run(self, *args: Any, **options: Any) -> dict:
         raise NotImplementedError
 
     def show(self, result: dict) -> Iterable[str]:

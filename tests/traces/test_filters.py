@@ -1,0 +1,142 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.factories import make_trace
+from traces.filters import read_filters
+from traces.models import Trace
+from traces.services import score_traces
+from training.errors import Invalid
+
+VALUES = [
+    "1",
+    1,
+    1.5,
+    True,
+    "true",
+    False,
+    "false",
+    None,
+    "null",
+    0,
+    -7,
+    2**62,
+    "",
+    'say "hi"',
+    "naïve 🦉",
+    "a\\b",
+    "[1]",
+]
+NAMES = [
+    "plain",
+    "with space",
+    "a.b",
+    "a__b",
+    'quo"te',
+    "it's",
+    "1",
+    "0",
+    "$",
+    "[0]",
+    "%s",
+    "\\",
+    "naïve",
+    "🦉",
+    "x' OR 1=1 --",
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_meta_is_compared_with_its_json_type(value):
+    for other in [*VALUES, [1], {"a": 1}, [None]]:
+        make_trace(meta={"key": other})
+    make_trace(meta={"another": value})
+    make_trace(meta={"key": [value]})
+    make_trace(meta={"key": {"key": value}})
+    make_trace(meta=None)
+    found = Trace.objects.by_meta("key", value)
+    assert [(type(trace.meta["key"]), trace.meta["key"]) for trace in found] == [(type(value), value)]
+
+
+@pytest.mark.django_db
+def test_json_has_one_type_of_number():
+    make_trace(meta={"key": 1})
+    make_trace(meta={"key": 1.0})
+    assert Trace.objects.by_meta("key", 1).count() == Trace.objects.by_meta("key", 1.0).count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_meta_may_hold_anything(name):
+    trace = make_trace(meta={name: "x"})
+    make_trace(meta={"else": "x"})
+    assert list(Trace.objects.matching(read_filters({name: "x"}))) == [trace]
+
+
+@pytest.mark.django_db
+def test_each_filter_narrows_the_list():
+    old = make_trace(
+        "Ottawa is cold", meta={"source": "book", "tags": ["winter"]}, created_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    new = make_trace("Quito is high", steps=20, meta={"source": "web"})
+    score_traces(traces=Trace.objects.all(), by=None)
+
+    def found(**filters):
+        return set(Trace.objects.matching(read_filters(filters)))
+
+    assert found() == {old, new}
+    assert found(source="book") == found(tag="winter") == found(q="cold OTTAWA") == {old}
+    assert found(created_after="2020-01-02") == found(min_score=40) == found(min_score="40") == {new}
+    assert found(q="cold quito") == found(source="book", min_score=40) == set()
+
+
+def test_filters_come_out_typed():
+    read = read_filters({"min_score": "7", "created_after": "2026-01-31", "level": 3, "q": "a b"})
+    assert read == {"min_score": 7.0, "created_after": "2026-01-31T00:00:00+00:00", "level": 3, "q": "a b"}
+    assert read_filters({"created_after": "2026-01-31T12:00:00+02:00"}) == {
+        "created_after": "2026-01-31T10:00:00+00:00"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("min_score", "abc"),
+        ("min_score", "nan"),
+        ("min_score", "1e999"),
+        ("min_score", True),
+        ("min_score", None),
+        ("min_score", [1]),
+        ("min_score", 10**400),
+        ("created_after", "2026-01-31T12:00:00"),
+        ("created_after", "yesterday"),
+        ("created_after", "0001-01-01T00:00:00+14:00"),
+        ("created_after", 5),
+        ("source", ""),
+        ("source", 5),
+        ("source", "a\0b"),
+        ("q", "x" * 1001),
+        ("tag", None),
+        ("level", [1]),
+        ("level", {}),
+        ("level", "a\0b"),
+        ("level", "\ud800"),
+        ("level", 2**63),
+        ("level", float("nan")),
+        ("a\0b", 1),
+        ("", 1),
+        ("x" * 201, 1),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_refused(name, value):
+    with pytest.raises(Invalid):
+        read_filters({name: value})
+
+
+def test_every_wrong_filter_is_named():
+    with pytest.raises(Invalid) as caught:
+        read_filters({"min_score": "x", "source": 5, "level": 1})
+    assert [fault.loc for fault in caught.value.faults] == [("min_score",), ("source",)]
+    with pytest.raises(Invalid):
+        read_filters(["source"])

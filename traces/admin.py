@@ -1,0 +1,83 @@
+from django.contrib import admin, messages
+
+from traces import services
+from traces.models import Import, Score, Trace
+from tunixrt.lib.errors import Refused
+
+
+class ReadOnly:
+    """Rows that only services change."""
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class ScoreInline(ReadOnly, admin.TabularInline):
+    model = Score
+    fields = ("scorer", "version", "score", "details", "created_by", "created_at")
+
+
+@admin.register(Trace)
+class TraceAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("__str__", "final_answer_short", "step_count", "source", "created_at")
+    list_filter = ("trace_version", "created_at")
+    list_select_related = ()
+    search_fields = ("prompt", "final_answer")
+    search_help_text = "Words that all occur in the prompt or the final answer."
+    show_full_result_count = False
+    inlines = (ScoreInline,)
+    actions = ("score", "delete")
+
+    def get_queryset(self, request):
+        return Trace.objects.visible()
+
+    def get_search_results(self, request, queryset, search_term):
+        return queryset.search(search_term), False
+
+    @admin.display(description="final answer")
+    def final_answer_short(self, trace: Trace) -> str:
+        return trace.final_answer[:60]
+
+    def has_score_permission(self, request) -> bool:
+        return request.user.has_perm("traces.add_score")
+
+    def has_removal_permission(self, request) -> bool:
+        return request.user.has_perm("traces.delete_trace")
+
+    @admin.action(description="Score with the baseline", permissions=["score"])
+    def score(self, request, queryset) -> None:
+        scored = services.score_traces(traces=queryset, by=request.user)
+        self.message_user(request, f"{scored} scored.", messages.SUCCESS)
+
+    @admin.action(description="Delete those that no dataset holds", permissions=["removal"])
+    def delete(self, request, queryset) -> None:
+        held = 0
+        for trace in queryset:
+            try:
+                services.delete_trace(trace=trace)
+            except Refused:
+                held += 1
+        level = messages.WARNING if held else messages.SUCCESS
+        self.message_user(request, f"{len(queryset) - held} deleted, {held} held by a dataset or a correction.", level)
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("file_name", "status", "format", "stored_count", "duplicate_count", "bad_count", "created_at")
+    list_filter = ("status", "format")
+    search_fields = ("file_name",)
+    actions = ("cancel",)
+
+    @admin.action(description="Cancel", permissions=["view"])
+    def cancel(self, request, queryset) -> None:
+        for row in queryset:
+            try:
+                services.cancel_import(row=row)
+            except Refused as refused:
+                self.message_user(request, refused.detail, messages.WARNING)

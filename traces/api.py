@@ -1,0 +1,221 @@
+"""Traces over HTTP."""
+
+import io
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from traces import schemas, services
+from traces.filters import FILTERS, read_filters
+from traces.models import Import, Trace
+from training.errors import Fault, Invalid, echo
+from training.row_files import Row, read_rows
+from training.schema import kind, read_trace
+from training.strict_json import located
+from tunixrt.jobs.services import once
+from tunixrt.lib.api import StrictJSONParser, only_known, read_object
+from tunixrt.lib.errors import Refused, TooLarge
+from tunixrt.lib.pagination import WINDOW, page
+
+IMPORT_FIELDS = {"format", "source", "skip_bad"}
+FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}
+FORM_BYTES = 64 * 1024  # what a form may hold beside its file
+
+
+class TraceParser(StrictJSONParser):
+    """One trace of at most TRACE_MAX_BYTES."""
+
+    def read(self, body: bytes) -> Any:
+        if len(body) > settings.TRACE_MAX_BYTES:
+            raise TooLarge(f"The trace is larger than {settings.TRACE_MAX_BYTES} bytes (TRACE_MAX_BYTES).")
+        return super().read(body)
+
+
+class BatchParser(StrictJSONParser):
+    """A list of traces, as rows, so that each is bounded and each is told its own faults."""
+
+    def read(self, body: bytes) -> list[Row]:
+        if not body.lstrip().startswith(b"["):
+            raise Invalid(Fault((), f"is {kind(super().read(body))}; it must be a list of traces", "wrong_type"))
+        return list(read_rows(io.BytesIO(body), max_row_bytes=settings.TRACE_MAX_BYTES))
+
+
+class Traces(APIView):
+    parser_classes = [TraceParser]
+
+    @extend_schema(operation_id="traces_list", parameters=[*schemas.WINDOW, *schemas.FILTERS], responses=schemas.Traces)
+    def get(self, request: Request) -> Response:
+        """Traces, newest first."""
+        query = request.query_params
+        only_known(query, WINDOW | set(FILTERS))
+        filters = read_filters({name: query[name] for name in FILTERS if name in query})
+        return Response(page(Trace.objects.for_list().matching(filters), query, Trace.to_row))
+
+    @extend_schema(request=schemas.Payload, responses={201: schemas.Created})
+    def post(self, request: Request) -> Response:
+        payload = read_trace(body_of(request))
+        return Response(created(services.store_traces(payloads=[payload], by=request.user)[0]), status=201)
+
+
+class TraceBatch(APIView):
+    parser_classes = [BatchParser]
+
+    @extend_schema(request=schemas.Payload(many=True), responses={201: schemas.Batch})
+    def post(self, request: Request) -> Response:
+        """Stores 1 to 1000 traces, all or none."""
+        traces = services.store_traces(payloads=read_batch(body_of(request)), by=request.user)
+        return Response({"created_count": len(traces), "traces": [created(trace) for trace in traces]}, status=201)
+
+
+class TraceDetail(APIView):
+    @extend_schema(responses=schemas.Trace)
+    def get(self, request: Request, trace_id: UUID) -> Response:
+        return Response(get_trace(trace_id).to_dict())
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, trace_id: UUID) -> Response:
+        """Deletes a trace that no dataset holds."""
+        services.delete_trace(trace=get_trace(trace_id))
+        return Response(status=204)
+
+
+class TraceScore(APIView):
+    @extend_schema(request=schemas.ScoreRequest, responses={201: schemas.Scored})
+    def post(self, request: Request, trace_id: UUID) -> Response:
+        trace = get_trace(trace_id)
+        criteria = read_object(request.data, {"criteria"}).get("criteria", "baseline")
+        score = services.score_trace(trace=trace, scorer=criteria, by=request.user)
+        return Response({"trace_id": trace.pk, "score": score.score, "details": score.details}, status=201)
+
+
+class TraceCompare(APIView):
+    @extend_schema(parameters=schemas.PAIR, responses=schemas.TraceComparison)
+    def get(self, request: Request) -> Response:
+        """Two traces side by side, each with its baseline score."""
+        only_known(request.query_params, {"base", "other"})
+        base, other = (get_trace(named_id(request, name)) for name in ("base", "other"))
+        comparison = services.compare(base=base, other=other)
+        return Response({"base": compared(comparison.base), "other": compared(comparison.other)})
+
+
+class TraceImports(APIView):
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        request={"multipart/form-data": schemas.ImportRequest},
+        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        responses={201: schemas.Import, 202: schemas.Import},
+    )
+    def post(self, request: Request) -> Response:
+        """Imports a file. A large one goes on in the background: 202, and `url` tells how far it is."""
+        options = read_upload(request)
+        upload = options["upload"]
+        target, new = once(
+            user=request.user,
+            key=request.headers.get("Idempotency-Key"),
+            request=options | {"upload": [upload.name, services.sha256_of(upload)]},
+            create=lambda: services.import_upload(**options, by=request.user).pk,
+        )
+        row = Import.objects.get(pk=target)
+        if row.status == Import.Status.FAILED:
+            raise Invalid(row.faults)
+        loading = row.status == Import.Status.LOADING
+        return Response(shown(row), status=202 if loading else 201 if new else 200)
+
+
+class ImportDetail(APIView):
+    @extend_schema(responses=schemas.Import)
+    def get(self, request: Request, import_id: UUID) -> Response:
+        return Response(shown(get_object_or_404(Import, pk=import_id)))
+
+
+class UngarStatus(APIView):
+    @extend_schema(responses=schemas.UngarStatus)
+    def get(self, request: Request) -> Response:
+        """Whether the UNGAR bridge is there, and the line that installs what it needs."""
+        return Response(services.ungar_status())
+
+
+class UngarGenerate(APIView):
+    @extend_schema(request=None, responses={501: None})
+    def post(self, request: Request) -> Response:
+        services.refuse_ungar()
+
+
+class UngarExport(APIView):
+    @extend_schema(responses={501: None})
+    def get(self, request: Request) -> Response:
+        services.refuse_ungar()
+
+
+def body_of(request: Request) -> Any:
+    if request.stream is None:
+        raise Invalid(Fault((), "the body is empty; send JSON", "json"))
+    return request.data
+
+
+def read_batch(rows: list[Row]) -> list[dict]:
+    """The payloads of a batch; raises TooLarge or Invalid with the index of every item that is wrong."""
+    if len(rows) > services.BATCH_ROWS:
+        raise Refused(f"A batch holds at most {services.BATCH_ROWS} traces, not {len(rows)}.", code="batch_too_long")
+    payloads, faults = [], []
+    for row in rows:
+        try:
+            if isinstance(row.value, Invalid):
+                raise row.value
+            payloads.append(read_trace(row.value))
+        except Invalid as invalid:
+            faults += invalid.faults if invalid is row.value else located(invalid, row.line, row.loc).faults
+    if too_large := [fault for fault in faults if fault.type == "line_too_long"]:
+        raise TooLarge(f"{len(too_large)} of the traces are larger than TRACE_MAX_BYTES.", faults=too_large)
+    if faults:
+        raise Invalid(faults)
+    return payloads
+
+
+def read_upload(request: Request) -> dict:
+    """The one file of a form and its options."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + FORM_BYTES:
+        raise TooLarge(f"The file is larger than {settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES).")
+    files = request.FILES
+    uploads = files.getlist("file")
+    if len(uploads) != 1 or len(files) != 1:
+        raise Refused("Send exactly one file, with a name, in the field `file`.", code="one_file")
+    options = {name: value for name, value in request.data.items() if name != "file"}
+    read_object(options, IMPORT_FIELDS)
+    skip_bad = options.get("skip_bad", "false").lower()
+    if skip_bad not in FLAGS:
+        raise Invalid(Fault(("skip_bad",), f"must be true or false, not {echo(skip_bad)}", "wrong_value"))
+    return options | {"upload": uploads[0], "skip_bad": FLAGS[skip_bad]}
+
+
+def get_trace(trace_id: UUID) -> Trace:
+    return get_object_or_404(Trace.objects.for_detail(), pk=trace_id)
+
+
+def named_id(request: Request, name: str) -> UUID:
+    value = request.query_params.get(name, "")
+    try:
+        return UUID(value)
+    except ValueError:
+        raise Invalid(Fault((name,), f"must be the id of a trace, not {echo(value)}", "wrong_value"))
+
+
+def created(trace: Trace) -> dict:
+    return {"id": trace.pk, "created_at": trace.created_at, "trace_version": trace.trace_version}
+
+
+def compared(side: services.Side) -> dict:
+    return created(side.trace) | {"score": side.score, "payload": side.trace.payload}
+
+
+def shown(row: Import) -> dict:
+    return row.to_dict() | {"url": reverse("api_import_detail", args=[row.pk])}

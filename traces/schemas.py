@@ -1,0 +1,137 @@
+"""What the API of traces takes and gives, for its OpenAPI description."""
+
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers as s
+
+from traces import models
+from training.formats import FORMATS
+
+WINDOW = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
+PAIR = [OpenApiParameter(name, str, required=True) for name in ("base", "other")]
+FILTERS = [
+    OpenApiParameter("source", str),
+    OpenApiParameter("q", str, description="Words that all occur in the prompt or the final answer."),
+    OpenApiParameter("min_score", float, description="By the baseline scorer."),
+    OpenApiParameter("created_after", str, description="A date, or a time with its zone."),
+    OpenApiParameter("tag", str),
+]
+
+
+class Step(s.Serializer):
+    i = s.IntegerField(min_value=0)
+    type = s.CharField(max_length=64)
+    content = s.CharField(max_length=20_000)
+
+
+class Payload(s.Serializer):
+    trace_version = s.CharField(max_length=64)
+    prompt = s.CharField(max_length=50_000)
+    steps = Step(many=True)
+    final_answer = s.CharField(max_length=50_000)
+    meta = s.DictField(required=False, allow_null=True)
+
+
+class Created(s.Serializer):
+    id = s.UUIDField()
+    created_at = s.DateTimeField()
+    trace_version = s.CharField()
+
+
+class Batch(s.Serializer):
+    created_count = s.IntegerField()
+    traces = Created(many=True)
+
+
+class TraceRow(Created):
+    prompt = s.CharField()
+    final_answer = s.CharField()
+    step_count = s.IntegerField()
+    source = s.CharField()
+    score = s.FloatField(allow_null=True)
+
+
+class TraceScore(s.Serializer):
+    scorer = s.CharField()
+    version = s.CharField()
+    score = s.FloatField()
+    details = s.DictField()
+    created_at = s.DateTimeField()
+
+
+class Trace(Created):
+    payload = Payload()
+    content_sha256 = s.CharField()
+    parent = s.UUIDField(allow_null=True)
+    tags = s.ListField(child=s.CharField())
+    scores = TraceScore(many=True)
+
+
+class ScoreRequest(s.Serializer):
+    criteria = s.CharField(default="baseline")
+
+
+class Scored(s.Serializer):
+    trace_id = s.UUIDField()
+    score = s.FloatField()
+    details = s.DictField()
+
+
+class ComparedTrace(Created):
+    score = s.FloatField()
+    payload = Payload()
+
+
+class TraceComparison(s.Serializer):
+    base = ComparedTrace()
+    other = ComparedTrace()
+
+
+class ImportRequest(s.Serializer):
+    file = s.FileField()
+    format = s.ChoiceField(["auto", *FORMATS], default="auto")
+    source = s.CharField(
+        required=False, help_text="`meta.source` of rows that are not traces yet; else the file's name."
+    )
+    skip_bad = s.BooleanField(default=False)
+
+
+class ImportProgress(s.Serializer):
+    done = s.IntegerField()
+    total = s.IntegerField(allow_null=True)
+    eta_seconds = s.FloatField(allow_null=True)
+    message = s.CharField()
+
+
+class Import(s.Serializer):
+    id = s.UUIDField()
+    url = s.CharField()
+    status = s.ChoiceField(models.Import.Status.choices)
+    file_name = s.CharField()
+    format = s.CharField()
+    source = s.CharField()
+    skip_bad = s.BooleanField()
+    stored_count = s.IntegerField()
+    duplicate_count = s.IntegerField()
+    bad_count = s.IntegerField()
+    errors = s.ListField(child=s.DictField())
+    created_at = s.DateTimeField()
+    finished_at = s.DateTimeField(allow_null=True)
+    progress = ImportProgress(allow_null=True)
+
+
+class UngarStatus(s.Serializer):
+    available = s.BooleanField()
+    version = s.CharField(allow_null=True)
+    install = s.CharField()
+
+
+Traces = inline_serializer(
+    "TraceRowList",
+    {
+        "data": TraceRow(many=True),
+        "pagination": inline_serializer(
+            "Pagination",
+            {"limit": s.IntegerField(), "offset": s.IntegerField(), "next_offset": s.IntegerField(allow_null=True)},
+        ),
+    },
+)
