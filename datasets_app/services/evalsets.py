@@ -31,14 +31,14 @@ def evalset_from_split(*, dataset: Dataset, split: str, by=None) -> EvalSet:
     items = [item_from_row(row) for row in read_lines(dataset.rows_path, split)]
     if not items:
         raise Rule(f"{dataset} has no rows in its {split} split.", code="empty_split")
-    origin = EvalSet.Origin.SPLIT.value
+    origin = str(EvalSet.Origin.SPLIT)
     return _store_evalset(items, name=f"{dataset} {split}", origin=origin, by=by, dataset=dataset, split=split)
 
 
 def evalset_from_file(*, path: Path, name: str, by, format: str = EVALSET) -> EvalSet:
     """The questions of a file: an evalset, or traces in one of the formats that imports read. Raises Invalid with
     lines, OSError when the file cannot be read."""
-    return _store_evalset(read_items(path, format), name=name, origin=EvalSet.Origin.FILE.value, by=by)
+    return _store_evalset(read_items(path, format), name=name, origin=str(EvalSet.Origin.FILE), by=by)
 
 
 def evalset_from_items(*, items: object, name: str, by) -> EvalSet:
@@ -49,7 +49,7 @@ def evalset_from_items(*, items: object, name: str, by) -> EvalSet:
         validate_items(items)
     except Invalid as invalid:
         raise Invalid(Fault(("items", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
-    return _store_evalset(items, name=name, origin=EvalSet.Origin.FILE.value, by=by)
+    return _store_evalset(items, name=name, origin=str(EvalSet.Origin.FILE), by=by)
 
 
 def shipped_evalset(*, name: str, by) -> EvalSet:
