@@ -170,7 +170,7 @@ class RunsCompare(APIView):
     def get(self, request: Request) -> Response:
         """Two runs paired on the same items."""
         only_known(request.query_params, {"base", "other"})
-        base, other = (named_run(request, name) for name in ("base", "other"))
+        base, other = (services.find_run(request.query_params.get(name), name) for name in ("base", "other"))
         found = services.compare_runs(base=base, other=other)
         changed = [{"id": change.base["id"], "won": change.won} for change in found.results.changed]
         differs = [{"path": path, "base": mine, "other": theirs} for path, mine, theirs in found.config]
@@ -189,15 +189,6 @@ class Leaderboard(APIView):
 
 def get_run(run_id: UUID) -> Run:
     return get_object_or_404(Run.objects.with_dataset(), pk=run_id)
-
-
-def named_run(request: Request, name: str) -> Run:
-    """The run whose id a query parameter holds; raises Invalid when there is none."""
-    value = request.query_params.get(name)
-    try:
-        return Run.objects.with_dataset().get(pk=UUID(value or ""))
-    except (ValueError, Run.DoesNotExist):
-        raise Invalid(Fault((name,), f"there is no run {echo(value)}", "unknown_value"))
 
 
 def read_after(request: Request, run_id: UUID, name: str) -> series.Window:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from datasets_app.models import Dataset, EvalSet
@@ -156,11 +155,19 @@ def leaderboard(*, evalset: EvalSet) -> list[Standing]:
     return [Standing(1 + sum(low > spans[run.pk][1] for low, _ in spans.values()), run) for run in runs]
 
 
+def find_run(identifier: object, loc: str = "run") -> Run:
+    """The run of that id; raises Invalid at `loc` when there is none."""
+    try:
+        return Run.objects.with_dataset().get(pk=UUID(str(identifier)))
+    except (ValueError, Run.DoesNotExist):
+        raise Invalid(Fault((loc,), f"there is no run {echo(identifier)}", "unknown_value"))
+
+
 def find_evalset(identifier: object) -> EvalSet:
     """The evalset of that id; raises Invalid when there is none."""
     try:
         return EvalSet.objects.get(pk=UUID(str(identifier)))
-    except (ValueError, ValidationError, EvalSet.DoesNotExist):
+    except (ValueError, EvalSet.DoesNotExist):
         raise Invalid(Fault(("evalset",), f"there is no evalset {echo(identifier)}", "unknown_value"))
 
 

@@ -6,6 +6,7 @@ is ever read.
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from training.engine.model import Params
@@ -64,6 +66,15 @@ def restore_params(path: Path, params: Params) -> Params:
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         restored = checkpointer.restore(path.absolute(), ocp.args.Composite(params=ocp.args.StandardRestore(params)))
     return restored["params"]
+
+
+def params_sha256(params: Params) -> str:
+    """One hash for the values: the files that hold the same values differ in their names and times."""
+    digest = hashlib.sha256()
+    for path, array in jax.tree_util.tree_leaves_with_path(params):
+        digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}\n".encode())
+        digest.update(np.asarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def is_sealed(path: Path) -> bool:

@@ -165,7 +165,12 @@ def _valid_loss(config: TrainConfig, shape: ModelShape, examples: Sequence[Examp
 
 def _save(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
     done = int(state.step)
-    progress = {"tokens": journal.tokens, "elapsed": journal.elapsed, "position": task.data.position(done)}
+    progress = {
+        "tokens": journal.tokens,
+        "elapsed": journal.elapsed,
+        "position": task.data.position(done),
+        "params_sha256": checkpoint.params_sha256(state.params),
+    }
     checkpoint.save(directory, done, params=state.params, optimizer=state.opt_state, progress=progress)
     checkpoint.keep_newest(directory, task.config.checkpoint.keep)
     journal.checkpoint(done)

@@ -1,0 +1,111 @@
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from runs import services
+from runs.forms import LaunchForm
+from runs.models import Evaluation, Prediction, Run, RunEvent
+from tunixrt.lib.errors import Refused
+
+
+class ReadOnly(admin.ModelAdmin):
+    """What came about by itself is looked at, not edited."""
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class EventInline(admin.TabularInline):
+    model = RunEvent
+    fields = readonly_fields = ("created_at", "from_status", "to_status", "reason", "created_by")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnly):
+    list_display = ("name", "status", "dataset", "recipe", "before", "after", "origin", "attempt", "created_at")
+    list_filter = ("status", "origin", "dataset")
+    list_select_related = ("dataset",)
+    search_fields = ("id", "name", "dataset__key")
+    date_hierarchy = "created_at"
+    inlines = (EventInline,)
+    actions = ("cancel", "retry", "evaluate")
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict | None = None) -> HttpResponse:
+        """Launches a run on a dataset that exists, by the same service as the page."""
+        form = LaunchForm(request.POST or None)
+        if request.method == "POST" and (run := form.launch(by=request.user)):
+            self.log_addition(request, run, "launched")
+            messages.success(request, f"{run} is launched.")
+            return redirect("admin:runs_run_change", run.pk)
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Launch a run", "form": form}
+        return TemplateResponse(request, "admin/runs/run/launch.html", context)
+
+    @admin.display(description="recipe")
+    def recipe(self, run: Run) -> str:
+        return run.config["data"]["recipe"]
+
+    @admin.display(description="right before")
+    def before(self, run: Run) -> str:
+        return percent(run.metrics.get("answer_correctness_before"))
+
+    @admin.display(description="right after")
+    def after(self, run: Run) -> str:
+        return percent(run.metrics.get("answer_correctness"))
+
+    @admin.action(description="Cancel", permissions=["view"])
+    def cancel(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.cancel_run, "cancelled")
+
+    @admin.action(description="Retry", permissions=["add"])
+    def retry(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.retry_run, "retried")
+
+    @admin.action(description="Examine again", permissions=["add"])
+    def evaluate(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.evaluate_run, "examined again")
+
+    def each(self, request: HttpRequest, queryset, service: Callable, done: str) -> None:
+        """Does it with each run and says of each what came of it."""
+        for run in queryset:
+            try:
+                service(run=run, by=request.user)
+            except Refused as refused:
+                messages.error(request, refused.detail)
+            else:
+                messages.success(request, f"{run} will be {done}.")
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(ReadOnly):
+    list_display = ("run", "stage", "status", "checkpoint_step", "correct_count", "scored_count", "created_at")
+    list_filter = ("stage", "status")
+    list_select_related = ("run",)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnly):
+    list_display = ("item", "evaluation", "correct", "answer", "output_tokens", "finish_reason")
+    list_filter = ("correct", "evaluation__stage")
+    list_select_related = ("item", "evaluation__run")
+    search_fields = ("item__item_id", "evaluation__run__name")
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,39 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+from runs import services
+from training.config import CONFIGS, load_config
+from tunixrt.lib.commands import Command as BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Launches a run on a frozen dataset. A worker trains and examines it; list_runs shows how far it is."
+
+    def add_options(self, parser) -> None:
+        parser.add_argument("--dataset", required=True, metavar="KEY")
+        config = parser.add_mutually_exclusive_group(required=True)
+        config.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON")
+        config.add_argument("--config-name", choices=CONFIGS, help="one that comes with the package")
+        parser.add_argument("--seed", type=int, help="drawn and recorded when not given")
+        parser.add_argument("--engine", default="jax")
+        parser.add_argument("--name", default="")
+        parser.add_argument("--evalset", metavar="ID", help="the dataset's test split when not given")
+        parser.add_argument("--dry-run", action="store_true", help="print the plan and store nothing")
+
+    def run(self, *, dataset, config, config_name, seed, engine, name, evalset, dry_run, **options) -> dict:
+        request = {
+            "dataset_key": dataset,
+            "config": load_config(config).to_dict() if config else None,
+            "config_name": config_name,
+            "seed": seed,
+            "engine": engine,
+        }
+        if dry_run:
+            return services.plan_run(**request).to_dict()
+        chosen = services.find_evalset(evalset) if evalset else None
+        return services.launch_run(**request, name=name, evalset=chosen).to_dict()
+
+    def show(self, result: dict) -> Iterable[str]:
+        if "id" not in result:
+            return super().show(result)
+        return [f"{result['id']}  {result['name']} is {result['status']}."]

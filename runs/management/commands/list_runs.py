@@ -1,0 +1,23 @@
+from collections.abc import Iterable
+
+from runs.models import Run
+from tunixrt.lib.commands import Command as BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Lists runs, newest first."
+
+    def add_options(self, parser) -> None:
+        parser.add_argument("--status", choices=Run.Status.values)
+        parser.add_argument("--limit", type=int, default=20)
+
+    def run(self, *, status, limit, **options) -> dict:
+        runs = Run.objects.with_dataset().newest_first()
+        chosen = runs.filter(status=status) if status else runs
+        return {"data": [run.to_dict() for run in chosen[: max(0, limit)]]}
+
+    def show(self, result: dict) -> Iterable[str]:
+        for run in result["data"]:
+            right = run["metrics"].get("answer_correctness")
+            share = "" if right is None else f"{100 * right:.1f} % right"
+            yield f"{run['id']}  {run['status']:<17} {share:<13} {run['dataset_key']}  {run['name']}"

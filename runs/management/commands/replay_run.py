@@ -1,0 +1,49 @@
+import sys
+import time
+from collections.abc import Iterable
+
+from runs.models import Run
+from runs.replay import differences
+from runs.services import find_run, replay_run
+from tunixrt.lib.commands import GATE_SAID_NO, ProgressLine
+from tunixrt.lib.commands import Command as BaseCommand
+from tunixrt.lib.errors import Refused
+
+
+class Command(BaseCommand):
+    help = "Does a trained run again. With --verify, waits for it and says where the two differ, if they do (exit 3)."
+
+    def add_options(self, parser) -> None:
+        parser.add_argument("run_id")
+        parser.add_argument("--verify", action="store_true", help="wait, then compare losses and parameters")
+
+    def run(self, *, run_id, verify, **options) -> dict:
+        parent = find_run(run_id)
+        run = replay_run(run=parent)
+        if not verify:
+            return run.to_dict()
+        self.wait(run)
+        if run.status != Run.Status.COMPLETED:
+            raise Refused(f"The replay {run.pk} is {run.state}: {run.error}")
+        found = differences(parent.directory, run.directory)
+        self.exit_code = GATE_SAID_NO if found else 0
+        return run.to_dict() | {"differences": found}
+
+    def handle(self, *args, **options) -> None:
+        self.exit_code = 0
+        super().handle(*args, **options)
+        if self.exit_code:
+            sys.exit(self.exit_code)
+
+    def wait(self, run: Run) -> None:
+        line = ProgressLine(self.stderr, "replaying", None)
+        while run.is_open:
+            time.sleep(1)
+            run.refresh_from_db()
+            line.show(run.job.done if run.job else 0, run.state)
+        line.close()
+
+    def show(self, result: dict) -> Iterable[str]:
+        if "differences" not in result:
+            return [f"{result['id']} replays {result['parent']}."]
+        return result["differences"] or ["The replay is the same: every loss and every parameter."]
