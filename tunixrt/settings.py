@@ -1,4 +1,4 @@
-"""One settings file. It starts with nothing configured, and the environment changes it: docs/settings.md has the names."""
+"""One settings file. It starts with nothing configured; the environment changes it: docs/settings.md has every name."""
 
 import secrets
 from datetime import timedelta

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from tunixrt import views
 
@@ -19,7 +19,9 @@ urlpatterns = [
     path("api/health", views.health, name="health"),
     path("api/health/ready", views.ready, name="ready"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"), name="docs"
+    ),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 handler404 = "tunixrt.views.not_found"

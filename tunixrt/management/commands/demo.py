@@ -10,7 +10,7 @@ from django.db import close_old_connections
 from datasets_app.services import seed_dataset
 from runs import series
 from runs.models import Run
-from runs.services import launch_run
+from runs.services import launch_run, plan_run
 from training.config import named_config
 from tunixrt import state
 from tunixrt.lib.commands import Command as BaseCommand
@@ -55,7 +55,9 @@ class Command(BaseCommand):
             if self.stderr.isatty() or time.monotonic() - shown > 5:
                 shown = time.monotonic()
                 line = "  |  ".join(progress(run) for run in runs)
-                self.stderr.write(f"\r\033[K{line}" if self.stderr.isatty() else line, ending="" if self.stderr.isatty() else "\n")
+                self.stderr.write(
+                    f"\r\033[K{line}" if self.stderr.isatty() else line, ending="" if self.stderr.isatty() else "\n"
+                )
         self.say("")
 
     def say(self, line: str) -> None:
@@ -63,21 +65,25 @@ class Command(BaseCommand):
         self.stderr.write(line)
 
     def show(self, result: dict) -> Iterable[str]:
-        yield f"{'':14}{'before':>9}{'after':>9}   {'95 % interval':<16}{'parameters':>11}{'updates':>9}{'tokens':>12}{'time':>8}"
+        yield f"{'':14}   before    after   95 % interval    parameters  updates      tokens    time"
         for run in result["runs"]:
-            low, high = run["interval"]
-            interval = f"{100 * low:.1f}–{100 * high:.1f} %"
             yield (
-                f"{run['name']:14}{100 * run['before']:>7.1f} %{100 * run['after']:>7.1f} %   {interval:<16}"
+                f"{run['name']:14}{run['before']:>9.1%}{run['after']:>9.1%}   {span(*run['interval']):<16}"
                 f"{run['parameters']:>11,}{run['updates']:>9,}{run['tokens']:>12,}{run['seconds']:>6.0f} s"
             )
-        gap = 100 * (result["runs"][0]["after"] - result["runs"][1]["after"])
-        yield f"Examined on the same {result['runs'][0]['items']} problems that neither run had seen: {gap:+.1f} points for showing the work."
+        steps, answers = result["runs"]
+        yield f"Both were examined on the same {steps['items']} problems that neither had seen."
+        yield f"Showing the work is worth {100 * (steps['after'] - answers['after']):+.1f} points here."
         yield ""
-        yield f"To see both curves, the verdicts and every answer step by step: `make up`, then {ADDRESS}"
+        yield f"See the curves, the verdicts and every answer step by step: `make up`, then {ADDRESS}"
         yield from (f"  {run['name']}: {ADDRESS}/runs/{run['id']}/" for run in result["runs"])
+        yield f"  side by side: {ADDRESS}/runs/compare/?base={answers['id']}&other={steps['id']}"
         if result["password"]:
             yield f"Sign in as admin with this password, shown once: {result['password']}"
+
+
+def span(low: float, high: float) -> str:
+    return f"{100 * low:.1f}–{100 * high:.1f} %"
 
 
 def launch(name: str, recipe: str) -> Run:
@@ -119,7 +125,7 @@ def report(run: Run) -> dict:
         "after": metrics["answer_correctness"],
         "interval": metrics["answer_correctness_interval"],
         "items": metrics["n_items"],
-        "parameters": metrics["parameters"],
+        "parameters": plan_run(dataset_key=run.dataset.key, config=run.config).parameters,
         "updates": metrics["total_steps"],
         "tokens": metrics["total_tokens"],
         "seconds": metrics["wall_time_s"],

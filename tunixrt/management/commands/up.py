@@ -45,4 +45,3 @@ def taken(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
-
