@@ -19,8 +19,8 @@ def outcome(work: Callable[[], None]) -> int:
         return _failed(failure.code, failure.reason, failure.message)
     except Invalid as invalid:
         return _failed(lifeline.BAD_CONFIG, invalid.faults[0].type, "\n".join(str(fault) for fault in invalid.faults))
-    except FileNotFoundError as error:
-        return _failed(lifeline.BAD_CONFIG, "file_missing", f"there is no file {error.filename}")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        return _failed(lifeline.BAD_CONFIG, "file_unusable", f"{error.filename}: {error.strerror}")
     except Exception as error:
         if not is_disk_full(error):
             raise

@@ -57,12 +57,16 @@ def _prepare(options: argparse.Namespace) -> _Work:
     data, manifest = _source(options)
     seed = earlier["seed"] if earlier and options.seed is None else options.seed
     config = load_config(options.config).resolved(manifest=manifest, seed=seed)
+    sha256 = file_sha256(data)
+    if manifest and manifest["content_sha256"] != sha256:
+        msg = f"{data} is not the file that was frozen: its checksum differs from its manifest's"
+        raise Invalid(Fault(("dataset",), msg, "dataset_changed"))
     rows = read_dataset(data)
     record = new_record(
         config,
         run_id=str(options.run_id or uuid4()),
         dataset_key=options.dataset,
-        dataset_sha256=file_sha256(data),
+        dataset_sha256=sha256,
         parent=str(options.parent) if options.parent else None,
     )
     if earlier:

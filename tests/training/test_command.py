@@ -30,7 +30,7 @@ def ends_with(error: BaseException):
             lifeline.BAD_CONFIG,
             "a: is wrong\nb: too",
         ),
-        (FileNotFoundError(errno.ENOENT, "no", "f.jsonl"), lifeline.BAD_CONFIG, "there is no file f.jsonl"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "f.jsonl"), lifeline.BAD_CONFIG, "f.jsonl: No such file"),
         (OSError(errno.ENOSPC, "No space left"), lifeline.DISK_FULL, "the disk is full"),
         (ValueError("RESOURCE_EXHAUSTED: No space left on device"), lifeline.DISK_FULL, "the disk is full"),
     ],

@@ -184,10 +184,14 @@ def _reference(model: Model, item: Item) -> Example:
 
 @partial(jax.jit, static_argnames="shape")
 def _row_losses(params: Params, batch: Batch, shape: ModelShape) -> jax.Array:
-    """Mean loss [B] per trained token of each sequence; NaN for an empty one."""
-    logits = Gemma3(shape).apply({"params": params}, batch.tokens, batch.positions, batch.segments)
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.targets) * batch.loss_mask
-    return jnp.sum(losses, axis=1) / jnp.sum(batch.loss_mask, axis=1)
+    """Mean loss [B] per trained token of each sequence, one after the other; NaN for an empty one."""
+
+    def loss(row: Batch) -> jax.Array:
+        logits = Gemma3(shape).apply({"params": params}, row.tokens[None], row.positions[None], row.segments[None])[0]
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, row.targets)
+        return jnp.sum(losses * row.loss_mask) / jnp.sum(row.loss_mask)
+
+    return jax.lax.map(loss, batch)
 
 
 def _chunks(indices: list[int]) -> Iterator[list[int]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from training.dataset_file import read_dataset
 from training.engine import checkpoint
 from training.engine.evaluate import load_model
 from training.evalsets import item_from_row, write_evalset
+from training.files import file_sha256
 from training.lifeline import run_lock
 from training.problems import generate_traces
 from training.splits import group_of, split_of
@@ -197,7 +199,7 @@ def test_the_examination_afterwards_is_the_one_the_command_line_makes(place, uni
         (["--data", "x", "--dataset", "y"], 2, "Exactly one of --dataset or --data must be provided"),
         (["--dataset", "no-1"], 64, "there is no dataset 'no-1'"),
         (["--dataset", "../../etc"], 64, "there is no dataset"),
-        (["--data", "nowhere.jsonl"], 64, "there is no file nowhere.jsonl"),
+        (["--data", "nowhere.jsonl"], 64, "nowhere.jsonl: No such file"),
         (["--data", "x", "--seed", "-1"], 2, "must lie between 0 and"),
         (["--data", "x", "--device", "abacus"], 2, "invalid choice"),
         (["--data", "x", "--evalset", "y"], 2, "give --eval_after_train too"),
@@ -223,6 +225,39 @@ def test_wrong_use_is_told_in_a_sentence_and_writes_nothing(place, tmp_path, arg
     assert process.returncode == code
     assert message in process.stderr
     assert "Traceback" not in process.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def freeze(place: Path, key: str, **manifest: str) -> Path:
+    """A frozen dataset of the same rows."""
+    directory = place / "home" / "datasets" / key
+    directory.mkdir(parents=True)
+    shutil.copy(place / "data.jsonl", directory / "dataset.jsonl")
+    manifest = {"content_sha256": file_sha256(place / "data.jsonl")} | manifest
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    return directory
+
+
+def train_dataset(place: Path, key: str, output: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "training.train_jax", "--config", place / "config.yaml", "--dataset", key]
+    environment = os.environ | {"TUNIXRT_HOME": str(place / "home")}
+    return subprocess.run([*command, "--output", output], capture_output=True, text=True, cwd=ROOT, env=environment)
+
+
+def test_a_dataset_brings_its_recipe_and_instruction(place, tmp_path):
+    freeze(place, "told-1", recipe="answer_only_v1", instruction="Be brief")
+    assert train_dataset(place, "told-1", tmp_path / "run").returncode == 0
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert (record["recipe"], record["instruction"], record["dataset_key"]) == ("answer_only_v1", "Be brief", "told-1")
+    assert record["config"]["data"]["recipe"] == "answer_only_v1"
+    assert isinstance(record["seed"], int)
+
+
+def test_a_dataset_that_changed_since_it_was_frozen_is_refused(place, tmp_path):
+    with (freeze(place, "changed-1") / "dataset.jsonl").open("a") as file:
+        file.write("\n")
+    process = train_dataset(place, "changed-1", tmp_path / "run")
+    assert (process.returncode, "is not the file that was frozen" in process.stderr) == (lifeline.BAD_CONFIG, True)
     assert not (tmp_path / "run").exists()
 
 
