@@ -18,6 +18,14 @@ from tunixrt.jobs.services import once
 from tunixrt.lib.errors import Refused
 
 PREFERRED = "tiny"
+# Choosing another config shows it at once; without script a button does it.
+RELOAD = {
+    "hx-post": "",
+    "hx-vals": '{"action": "load"}',
+    "hx-select": "#id_config",
+    "hx-target": "#id_config",
+    "hx-swap": "outerHTML",
+}
 
 
 def config_text(name: str) -> str:
@@ -36,7 +44,11 @@ class LaunchForm(forms.Form):
     dataset = forms.ModelChoiceField(
         Dataset.objects.frozen().newest_first(), to_field_name="key", empty_label="Choose a frozen dataset"
     )
-    config_name = forms.ChoiceField(choices=[(name, name) for name in CONFIGS], label="Start from the config")
+    config_name = forms.ChoiceField(
+        choices=[(name, name) for name in CONFIGS],
+        label="Start from the config",
+        widget=forms.Select(attrs=RELOAD),
+    )
     config = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"}),
         help_text="What the run will do, as JSON. Every field can be changed here; what is left out takes its default.",
@@ -82,9 +94,14 @@ class LaunchForm(forms.Form):
 
     def _request(self, *names: str) -> dict[str, Any]:
         given = self.cleaned_data
-        config = parse_json(given["config"])
-        everything = given | {"dataset_key": given["dataset"].key, "config": config}
+        everything = given | {"dataset_key": given["dataset"].key, "config": self._config()}
         return {name: everything[name] for name in names}
+
+    def _config(self) -> Any:
+        """The config as it was edited. A text that nobody edited follows the name, however late that was changed."""
+        text = self.cleaned_data["config"].replace("\r\n", "\n").strip()
+        untouched = text in map(config_text, CONFIGS)
+        return parse_json(config_text(self.cleaned_data["config_name"]) if untouched else text)
 
     def _ask(self, question):
         if not self.is_valid():

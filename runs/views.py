@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import reselect, reswap, retarget
 
 from datasets_app.models import Dataset, EvalSet
 from runs import panels, services
@@ -62,12 +63,11 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 @require_GET
 def live(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """What changes while a run is open. When it has ended the whole page is to be drawn anew."""
+    """What changes while a run is open. A page that still asks when it has ended gets the whole of itself anew."""
     run = find(run_id)
-    response = render(request, "runs/_live.html", {"run": run, "job": run.job, "live": panels.live(run)})
-    if request.htmx and not run.is_open:
-        response["HX-Refresh"] = "true"
-    return response
+    if run.is_open or not request.htmx:
+        return render(request, "runs/_live.html", {"run": run, "job": run.job, "live": panels.live(run)})
+    return retarget(reswap(reselect(detail(request, run_id), "#main"), "outerHTML"), "#main")
 
 
 @require_GET

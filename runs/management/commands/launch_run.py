@@ -11,20 +11,19 @@ class Command(BaseCommand):
 
     def add_options(self, parser) -> None:
         parser.add_argument("--dataset", required=True, metavar="KEY")
-        config = parser.add_mutually_exclusive_group(required=True)
-        config.add_argument("--config", type=Path, metavar="FILE", help="YAML or JSON")
-        config.add_argument("--config-name", choices=CONFIGS, help="one that comes with the package")
+        names = ", ".join(CONFIGS)
+        parser.add_argument("--config", required=True, help=f"a YAML or JSON file, or one of: {names}")
         parser.add_argument("--seed", type=int, help="drawn and recorded when not given")
         parser.add_argument("--engine", default="jax")
         parser.add_argument("--name", default="")
         parser.add_argument("--evalset", metavar="ID", help="the dataset's test split when not given")
         parser.add_argument("--dry-run", action="store_true", help="print the plan and store nothing")
 
-    def run(self, *, dataset, config, config_name, seed, engine, name, evalset, dry_run, **options) -> dict:
+    def run(self, *, dataset, config, seed, engine, name, evalset, dry_run, **options) -> dict:
         request = {
             "dataset_key": dataset,
-            "config": load_config(config).to_dict() if config else None,
-            "config_name": config_name,
+            "config": None if config in CONFIGS else load_config(Path(config)).to_dict(),
+            "config_name": config if config in CONFIGS else None,
             "seed": seed,
             "engine": engine,
         }

@@ -14,10 +14,10 @@ class Command(BaseCommand):
     def run(self, *, status, limit, **options) -> dict:
         runs = Run.objects.with_dataset().newest_first()
         chosen = runs.filter(status=status) if status else runs
-        return {"data": [run.to_dict() for run in chosen[: max(0, limit)]]}
+        return {"runs": [run.to_dict() for run in chosen[: max(0, limit)]]}
 
     def show(self, result: dict) -> Iterable[str]:
-        for run in result["data"]:
+        for run in result["runs"]:
             right = run["metrics"].get("answer_correctness")
             share = "" if right is None else f"{100 * right:.1f} % right"
             yield f"{run['id']}  {run['status']:<17} {share:<13} {run['dataset_key']}  {run['name']}"
