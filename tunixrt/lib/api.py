@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.db import OperationalError
 from django.http import Http404
+from django.utils.http import parse_header_parameters
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
@@ -26,7 +27,7 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream, media_type=None, parser_context=None) -> Any:
-        charset = (parser_context or {}).get("encoding", "utf-8")
+        charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
         if charset.lower().replace("_", "-") not in ("utf-8", "utf8"):
             raise exceptions.UnsupportedMediaType(f"application/json; charset={charset}")
         try:
