@@ -140,9 +140,10 @@ def test_a_large_file_waits_for_a_worker(rung, django_capture_on_commit_callback
 def test_an_attempt_that_died_leaves_nothing_behind(monkeypatch):
     monkeypatch.setattr("traces.pipeline.CHUNK_ROWS", 2)
     row = load(lines(10), at_once=False)
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as broken:
         broken.setattr(Loading, "_conclude", die)
-        work.perform(row.job.pk)
+        with pytest.raises(KeyboardInterrupt):
+            work.perform(row.job.pk)
     assert Trace.objects.count() == 10
     work.give_back(row.job, "its worker fell silent")
     work.perform(row.job.pk)
@@ -223,4 +224,3 @@ def test_a_full_disk_is_told_as_such(monkeypatch, home):
     with pytest.raises(services.OutOfSpace):
         load(lines(1))
     assert list((home / "imports").iterdir()) == []
-
