@@ -1,0 +1,26 @@
+import json
+
+import pytest
+
+from datasets_app.services import seed_dataset
+from runs.services import launch_run
+from tests.runs.making import TINY
+
+
+@pytest.fixture
+def dataset(db):
+    """Sixty short chains, frozen."""
+    return seed_dataset(key="chain-test", count=60, seed=1, difficulty=2)
+
+
+@pytest.fixture
+def run(dataset, user):
+    """A pending run of a really small config."""
+    return launch_run(dataset_key=dataset.key, config=TINY, seed=5, name="small", by=user)
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(TINY))
+    return path
