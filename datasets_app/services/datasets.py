@@ -127,9 +127,7 @@ def _difference(frozen: list[UUID], selected: list[UUID]) -> str:
     fresh, gone = len(set(selected) - set(frozen)), len(set(frozen) - set(selected))
     if not fresh and not gone:
         return "the same traces are selected in another order"
-    return (
-        f"are {len(selected)} traces here, of which {fresh} are not there; {gone} of {len(frozen)} there are not here"
-    )
+    return f"{len(selected)} are selected now, {fresh} of them new; {gone} of the {len(frozen)} frozen ones are not"
 
 
 def _frozen(existing: Dataset, faults: list[Fault]) -> Conflict:

@@ -1,0 +1,101 @@
+"""What trainers read."""
+
+import json
+from types import GeneratorType
+
+import pytest
+
+from datasets_app import services
+from tests.factories import make_trace
+from training.errors import Invalid
+from tunixrt.lib.errors import Conflict, Unavailable
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def trace():
+    return make_trace("What is 2+2?", steps=["2 + 2 = 4"], final_answer="4", meta={"source": "example"})
+
+
+@pytest.fixture
+def dataset(trace):
+    return services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)[0]
+
+
+def first(dataset, format):
+    return json.loads(next(services.export_rows(dataset, format=format)))
+
+
+def test_trace(dataset, trace):
+    stamp = f"{trace.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    assert first(dataset, "trace") == {
+        "id": str(trace.pk),
+        "prompts": "What is 2+2?",
+        "trace_steps": ["2 + 2 = 4"],
+        "final_answer": "4",
+        "metadata": {"created_at": stamp, "trace_version": "1.0", "source": "example"},
+    }
+
+
+def test_tunix_sft_holds_the_rendered_turns(dataset):
+    row = first(dataset, "tunix_sft")
+    assert row["prompts"] == (
+        "<start_of_turn>user\nShow your work as steps\n\nWhat is 2+2?<end_of_turn>\n"
+        "<start_of_turn>model\nReasoning:\n1. 2 + 2 = 4\nAnswer: 4<end_of_turn>"
+    )
+    assert set(row) == {"id", "prompts", "final_answer", "metadata"}
+    assert row["metadata"]["format"] == "tunix_sft"
+
+
+def test_training_example_has_no_turn_tokens_and_a_stable_id(dataset, trace):
+    row = first(dataset, "training_example")
+    assert row["prompt"] == "Show your work as steps\n\nWhat is 2+2?"
+    assert row["response"] == "Reasoning:\n1. 2 + 2 = 4\nAnswer: 4"
+    assert row["metadata"]["source_trace_id"] == str(trace.pk)
+    assert row["metadata"]["recipe"] == "trace_sft_v1"
+    request = {"dataset_name": "set", "dataset_version": "2", "recipe": "answer_only_v1", "instruction": ""}
+    other, _ = services.build_dataset(request=request, by=None)
+    assert first(other, "training_example")["id"] != row["id"] == first(dataset, "training_example")["id"]
+    assert first(other, "training_example")["prompt"] == "What is 2+2?"
+    assert first(other, "training_example")["response"] == "Answer: 4"
+
+
+def test_messages_and_prompt_completion_are_plain_text(dataset):
+    user, assistant = first(dataset, "messages")["messages"]
+    assert user == {"role": "user", "content": "Show your work as steps\n\nWhat is 2+2?"}
+    assert assistant == {"role": "assistant", "content": "Reasoning:\n1. 2 + 2 = 4\nAnswer: 4"}
+    pair = first(dataset, "prompt_completion")
+    assert pair == {"prompt": user["content"], "completion": assistant["content"]}
+
+
+def test_a_split_is_exported_alone():
+    dataset = services.seed_dataset(key="golden-v2")
+    for split in ("train", "valid", "test"):
+        rows = list(services.export_rows(dataset, format="training_example", split=split))
+        assert len(rows) == dataset.splits[split]
+        assert {json.loads(row)["metadata"]["split"] for row in rows} == {split}
+
+
+def test_rows_are_streamed_and_the_database_is_asked_a_chunk_at_a_time(dataset, django_assert_num_queries):
+    rows = services.export_rows(dataset, format="messages")
+    assert isinstance(rows, GeneratorType)
+    with django_assert_num_queries(0):
+        list(rows)
+    with django_assert_num_queries(1):
+        list(services.export_rows(dataset, format="trace"))
+
+
+@pytest.mark.parametrize("bad", [{"format": "csv"}, {"format": "trace", "split": "dev"}])
+def test_an_unknown_format_or_split_is_refused_before_the_first_row(dataset, bad):
+    with pytest.raises(Invalid):
+        services.export_rows(dataset, **bad)
+
+
+def test_what_is_not_frozen_or_lost_its_file_is_not_exported(dataset):
+    dataset.rows_path.unlink()
+    with pytest.raises(Unavailable, match="Build set-1 again"):
+        services.export_rows(dataset, format="trace")
+    dataset.status = "building"
+    with pytest.raises(Conflict):
+        services.export_rows(dataset, format="trace")
