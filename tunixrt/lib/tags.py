@@ -4,6 +4,8 @@ from django import template
 from django.http import QueryDict
 from django_htmx.templatetags import django_htmx
 
+MISSING = (None, "")  # a template gives an empty text for what a mapping lacks
+
 register = template.Library()
 register.simple_tag(django_htmx.htmx_script, takes_context=True)
 
@@ -11,7 +13,7 @@ register.simple_tag(django_htmx.htmx_script, takes_context=True)
 @register.filter
 def percent(share: float | None) -> str:
     """0.985 → "98.5 %"; None → "–"."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return "–" if share in MISSING else f"{100 * share:.1f} %"
 
 
 @register.filter
@@ -23,13 +25,13 @@ def interval(pair: list[float] | None) -> str:
 @register.filter
 def figures(number: float | None) -> str:
     """Four significant figures, or "–"."""
-    return "–" if number is None else f"{number:.4g}"
+    return "–" if number in MISSING else f"{number:.4g}"
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
     """75 → "1 min 15 s"; None → "–"."""
-    if seconds is None:
+    if seconds in MISSING:
         return "–"
     whole = round(seconds)
     if whole < 60:
