@@ -8,9 +8,9 @@ from pathlib import Path
 os.environ["TUNIXRT_HOME"] = tempfile.mkdtemp(prefix="tunixrt-test-")
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "x" * 50)
 
-import pytest  # noqa: E402
+import pytest
 
-from tests import needs  # noqa: E402
+from tests import needs
 
 REQUIRE_ALL = bool(os.environ.get("TESTS_REQUIRE_ALL"))  # set in CI: there a skipped test is a failed one
 

@@ -158,6 +158,7 @@ DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1024**3, minimum=0, maximu
 # --- Long work --------------------------------------------------------------------------------------
 # The row is the truth and the broker a doorbell: no results, no late acknowledgement, no redelivery to rely on.
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
 if CELERY_BROKER_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": 3600,

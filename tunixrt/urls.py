@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("runs.urls")),
     path("tokens", views.tokens, name="tokens"),
     path("login", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("logout", auth.LogoutView.as_view(), name="logout"),
     path("api/health", views.health, name="health"),
     path("api/health/ready", views.ready, name="ready"),

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.http import require_GET, require_http_methods
 from knox.models import AuthToken
 
@@ -58,6 +59,13 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse(body, status=200 if well else 503)
 
 
+@login_not_required
+@require_GET
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for this address on pages that name no icon of their own, such as the admin's."""
+    return redirect(static("tunixrt/mark.svg"))
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _plain_error(request, 404, "not_found", "There is no such page.")
 
@@ -69,6 +77,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _plain_error(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
     request_id = getattr(request, "id", "")
     if request.path.startswith("/api/"):
-        body = {"detail": detail, "code": code, "request_id": request_id, "errors": []}
-        return JsonResponse(body, status=status)
+        return JsonResponse({"detail": detail, "code": code, "request_id": request_id, "errors": []}, status=status)
     return render(request, "error.html", {"detail": detail, "status": status, "request_id": request_id}, status=status)

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"login", "health", "ready"}
+OPEN = {"login", "health", "ready", "favicon"}
 SAMPLES = {"uuid": str(uuid.uuid4()), "int": "1", "str": "some-key", "path": "a/b.txt", "slug": "a-b"}
 
 
@@ -44,7 +44,9 @@ def test_a_stranger_gets_nothing(client, name, path, method):
     assert refused or sent_to_login, f"{method} {path}: {response.status_code}"
 
 
-@pytest.mark.parametrize("header", ["Token wrong", "Token", "Bearer x", "Token \udce9".encode("utf-8", "replace").decode()])
+@pytest.mark.parametrize(
+    "header", ["Token wrong", "Token", "Bearer x", "Token \udce9".encode("utf-8", "replace").decode()]
+)
 def test_a_wrong_token_opens_nothing(client, header):
     assert client.get("/api/traces", headers={"Authorization": header}).status_code == 401
 

@@ -17,14 +17,14 @@ POLL_SECONDS = 0.2
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: dict, **kwargs: object) -> None:
+    def _put(self, queue: str, message: dict, **kwargs: object) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid.uuid4()}.{queue}.msg"
         aside = folder / f".{name}"
-        aside.write_text(dumps(payload))
+        aside.write_text(dumps(message))
         aside.rename(folder / name)
 
-    def _get(self, queue: str) -> dict:
+    def _get(self, queue: str) -> dict:  # type: ignore[override]
         for name in sorted(os.listdir(self.data_folder_in)):
             if not name.startswith(".") and name.partition(".")[2] == f"{queue}.msg":
                 taken = Path(self.data_folder_in) / f".{name}.{uuid.uuid4()}"
