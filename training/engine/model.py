@@ -1,10 +1,10 @@
 """The Gemma 3 text architecture (arXiv:2503.19786), written to be lean on a CPU and the same function everywhere.
 
-One forward pass serves training (packed rows), prefill and decoding. In shapes, B is sequences, L tokens, W width,
-H query heads, K key-value heads, G = H / K query heads that share one of them, D head dimension, S keys, V vocabulary.
+One model serves training (packed rows), prefill and decoding. In shapes, B is sequences, L tokens, T queries, S keys,
+W width, H query heads, K key-value heads, G = H / K query heads that share one of them, D head dimension, V vocabulary.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,9 @@ from jax import Array
 from training.shapes import ModelShape
 
 QUERY_CHUNK = 128  # queries that attend together; keys that none of them can see are never multiplied
-MASKED = -1e30  # a score that softmax turns into exactly 0
+MASKED = -1e30  # added to a score, it leaves a weight of exactly 0
 
-Params = dict
+Params = dict[str, Any]
 initial_weights = nn.initializers.normal(0.02)
 
 
@@ -27,8 +27,29 @@ class KeyValues(NamedTuple):
     values: Array
 
 
+class Past(NamedTuple):
+    """What a layer remembers, and the slot in it where the next tokens belong."""
+
+    memory: KeyValues
+    slot: Array
+
+    def with_new(self, new: KeyValues) -> KeyValues:
+        def store(old: Array, fresh: Array) -> Array:
+            return jax.lax.dynamic_update_slice_in_dim(old, fresh, self.slot, axis=2)
+
+        return KeyValues(store(self.memory.keys, new.keys), store(self.memory.values, new.values))
+
+
+class Sight(NamedTuple):
+    """Where the tokens of a layer stand and what they see; one for all local layers, one for all global ones."""
+
+    sine: Array  # [B, 1, T, D / 2]
+    cosine: Array
+    bias: Array  # [B, T, S], 0 where a query sees a key, MASKED where it does not
+
+
 class Gemma3(nn.Module):
-    """Tokens in, logits [.., V] in float32 out. `hidden` and `decode` are its two halves for generation."""
+    """Tokens in, logits out. `hidden` and `decode` are the two halves of generation."""
 
     shape: ModelShape
 
@@ -39,7 +60,7 @@ class Gemma3(nn.Module):
         self.final_norm = RMSNorm(shape.norm_epsilon)
 
     def __call__(self, tokens: Array, positions: Array, segments: Array) -> Array:
-        """Logits [B, L, V] of packed rows; `tokens`, `positions`, `segments` are int32 [B, L].
+        """Logits [B, L, V] in float32 of packed rows; `tokens`, `positions`, `segments` are int32 [B, L].
 
         A token sees its own segment only, up to itself. Inside a segment, positions count up by one.
         """
@@ -47,33 +68,44 @@ class Gemma3(nn.Module):
 
     def hidden(self, tokens: Array, positions: Array, segments: Array) -> tuple[Array, list[KeyValues]]:
         """The last layer's output [B, L, W] and what every layer remembers."""
-        remembered = []
-        x, angles = self._embed(tokens), rotations(self.shape, positions)
+        column = jnp.arange(tokens.shape[1])
+        together = segments[:, :, None] == segments[:, None, :]
+        sights = self._sights(positions, column[:, None] - column, together)
+        x, memory = self._embed(tokens), []
         for block in self.blocks:
-            x, memory = block(x, angles, segments)
-            remembered.append(memory)
-        return self.final_norm(x), remembered
+            x, remembered = block(x, sights[block.is_global])
+            memory.append(remembered)
+        return self.final_norm(x), memory
 
     def decode(
-        self, token: Array, position: Array, start: Array, index: Array, memory: list[KeyValues]
+        self, token: Array, start: Array, index: Array, memory: list[KeyValues]
     ) -> tuple[Array, list[KeyValues]]:
-        """One more token [B] at `position` [B], stored at `index` of the memory; row b's tokens begin at `start[b]`.
+        """One more token a row, [B], at `index` of the memory; row b's first token stands at `start[b]`.
 
         Returns logits [B, V] and the memory with this token in it.
         """
-        remembered = []
-        x, angles = self._embed(token[:, None]), rotations(self.shape, position[:, None])
-        for block, past in zip(self.blocks, memory, strict=True):
-            x, past = block.decode(x, angles, start, index, past)
-            remembered.append(past)
-        return self.logits(self.final_norm(x))[:, 0], remembered
+        column = jnp.arange(memory[0].keys.shape[2])
+        sights = self._sights((index - start)[:, None], index - column[None], column >= start[:, None, None])
+        x, memory = self._embed(token[:, None]), list(memory)
+        for i, block in enumerate(self.blocks):
+            x, memory[i] = block(x, sights[block.is_global], Past(memory[i], index))
+        return self.logits(self.final_norm(x[:, 0])), memory
 
     def logits(self, x: Array) -> Array:
         return jnp.einsum("...w,vw->...v", x, self.embedding, preferred_element_type=jnp.float32)
 
     def _embed(self, tokens: Array) -> Array:
-        # The published code rounds the scale to the weights' type, so the type matters below float32.
+        # The published code rounds the scale to the weights' type, which matters below float32.
         return self.embedding[tokens] * jnp.asarray(self.shape.width**0.5, self.embedding.dtype)
+
+    def _sights(self, positions: Array, distance: Array, together: Array) -> dict[bool, Sight]:
+        """Global and local sight of queries at `positions` [B, T] that stand `distance` [T, S] after the keys."""
+        seen, head_dim = together & (distance >= 0), self.shape.head_dim
+        near = seen & (distance < self.shape.window)
+        return {
+            True: Sight(*rotation(positions, head_dim, self.shape.global_theta), jnp.where(seen, 0.0, MASKED)),
+            False: Sight(*rotation(positions, head_dim, self.shape.local_theta), jnp.where(near, 0.0, MASKED)),
+        }
 
 
 class Block(nn.Module):
@@ -82,26 +114,15 @@ class Block(nn.Module):
     shape: ModelShape
     is_global: bool
 
-    def setup(self) -> None:
-        epsilon = self.shape.norm_epsilon
-        self.attention_norm, self.after_attention_norm = RMSNorm(epsilon), RMSNorm(epsilon)
-        self.mlp_norm, self.after_mlp_norm = RMSNorm(epsilon), RMSNorm(epsilon)
-        self.attention = Attention(self.shape, self.is_global)
-        self.mlp = MLP(self.shape)
+    @nn.compact
+    def __call__(self, x: Array, sight: Sight, past: Past | None = None) -> tuple[Array, KeyValues]:
+        def norm(name: str) -> RMSNorm:
+            return RMSNorm(self.shape.norm_epsilon, name=name)
 
-    def __call__(self, x: Array, angles: "Rotations", segments: Array) -> tuple[Array, KeyValues]:
-        mixed, memory = self.attention(self.attention_norm(x), angles, segments)
-        return self._finish(x, mixed), memory
-
-    def decode(
-        self, x: Array, angles: "Rotations", start: Array, index: Array, past: KeyValues
-    ) -> tuple[Array, KeyValues]:
-        mixed, past = self.attention.decode(self.attention_norm(x), angles, start, index, past)
-        return self._finish(x, mixed), past
-
-    def _finish(self, x: Array, mixed: Array) -> Array:
-        x = x + self.after_attention_norm(mixed)
-        return x + self.after_mlp_norm(self.mlp(self.mlp_norm(x)))
+        attention = Attention(self.shape, self.is_global, name="attention")
+        mixed, memory = attention(norm("attention_norm")(x), sight, past)
+        x = x + norm("after_attention_norm")(mixed)
+        return x + norm("after_mlp_norm")(MLP(self.shape, name="mlp")(norm("mlp_norm")(x))), memory
 
 
 class Attention(nn.Module):
@@ -117,56 +138,34 @@ class Attention(nn.Module):
         self.out = self.param("out", initial_weights, (shape.heads, shape.head_dim, shape.width))
         self.query_norm, self.key_norm = RMSNorm(shape.norm_epsilon), RMSNorm(shape.norm_epsilon)
 
-    def __call__(self, x: Array, angles: "Rotations", segments: Array) -> tuple[Array, KeyValues]:
-        queries, memory = self._project(x, angles)
-        length = x.shape[1]
-        chunks = []
+    def __call__(self, x: Array, sight: Sight, past: Past | None) -> tuple[Array, KeyValues]:
+        """Mixes among the tokens of `x` [B, T, W], or over the past with them stored in it."""
+        queries, memory = self._project(x, sight)
+        if past is None:
+            mixed = self._attend_in_chunks(queries, memory, sight.bias)
+        else:
+            memory = past.with_new(memory)
+            mixed = attend(queries, memory.keys, memory.values, sight.bias)
+        b, k, g, t, d = mixed.shape
+        return jnp.einsum("bhtd,hdw->btw", mixed.reshape(b, k * g, t, d), self.out), memory
+
+    def _project(self, x: Array, sight: Sight) -> tuple[Array, KeyValues]:
+        """Turned and scaled queries [B, K, G, T, D], turned keys and values [B, K, T, D]."""
+        heads, kv_heads = self.shape.heads, self.shape.kv_heads
+        merged = jnp.einsum("btw,wnd->bntd", x, self.qkv)
+        queries, keys, values = jnp.split(merged, [heads, heads + kv_heads], axis=1)
+        queries = turn(self.query_norm(queries), sight) * self.shape.query_scale**-0.5
+        grouped = queries.reshape(len(x), kv_heads, heads // kv_heads, *queries.shape[2:])
+        return grouped, KeyValues(turn(self.key_norm(keys), sight), values)
+
+    def _attend_in_chunks(self, queries: Array, memory: KeyValues, bias: Array) -> Array:
+        length, chunks = queries.shape[3], []
         for begin in range(0, length, QUERY_CHUNK):
             end = min(begin + QUERY_CHUNK, length)
             first = 0 if self.is_global else max(0, begin + 1 - self.shape.window)
-            row, column = jnp.arange(begin, end)[:, None], jnp.arange(first, end)[None, :]
-            seen = (segments[:, begin:end, None] == segments[:, None, first:end]) & self._in_reach(row - column)
             keys, values = memory.keys[:, :, first:end], memory.values[:, :, first:end]
-            chunks.append(self._attend(queries[:, :, :, begin:end], KeyValues(keys, values), seen))
-        return self._output(jnp.concatenate(chunks, axis=3)), memory
-
-    def decode(
-        self, x: Array, angles: "Rotations", start: Array, index: Array, past: KeyValues
-    ) -> tuple[Array, KeyValues]:
-        queries, new = self._project(x, angles)
-        store = lambda old, fresh: jax.lax.dynamic_update_slice_in_dim(old, fresh, index, axis=2)  # noqa: E731
-        memory = KeyValues(store(past.keys, new.keys), store(past.values, new.values))
-        column = jnp.arange(memory.keys.shape[2])[None, :]
-        seen = (column >= start[:, None]) & self._in_reach(index - column)
-        return self._output(self._attend(queries, memory, seen[:, None, :])), memory
-
-    def _project(self, x: Array, angles: "Rotations") -> tuple[Array, KeyValues]:
-        """Rotated queries [B, K, G, L, D], rotated keys and values [B, K, L, D]."""
-        shape = self.shape
-        merged = jnp.einsum("blw,wnd->bnld", x, self.qkv)
-        queries, keys, values = jnp.split(merged, [shape.heads, shape.heads + shape.kv_heads], axis=1)
-        sine, cosine = angles.everywhere if self.is_global else angles.nearby
-        queries = rotate(self.query_norm(queries), sine, cosine) * shape.query_scale**-0.5
-        keys = rotate(self.key_norm(keys), sine, cosine)
-        groups = (queries.shape[0], shape.kv_heads, shape.heads // shape.kv_heads, *queries.shape[2:])
-        return queries.reshape(groups), KeyValues(keys, values)
-
-    def _in_reach(self, distance: Array) -> Array:
-        """Which distances (query minus key) are neither in the future nor beyond the window."""
-        return distance >= 0 if self.is_global else (distance >= 0) & (distance < self.shape.window)
-
-    def _attend(self, queries: Array, memory: KeyValues, seen: Array) -> Array:
-        """Mix values [B, K, S, D] for queries [B, K, G, T, D]; `seen` is bool [B, T, S]."""
-        b, k, g, t, d = queries.shape
-        # The queries of a group share their keys, so that one product per key head serves them all.
-        scores = jnp.einsum("bkqd,bksd->bkqs", queries.reshape(b, k, g * t, d), memory.keys)
-        scores = jnp.where(seen[:, None, None], scores.reshape(b, k, g, t, -1), MASKED)
-        weights = jax.nn.softmax(scores, axis=-1).reshape(b, k, g * t, -1)
-        return jnp.einsum("bkqs,bksd->bkqd", weights, memory.values).reshape(queries.shape)
-
-    def _output(self, mixed: Array) -> Array:
-        b, _, _, length, d = mixed.shape
-        return jnp.einsum("bhld,hdw->blw", mixed.reshape(b, self.shape.heads, length, d), self.out)
+            chunks.append(attend(queries[:, :, :, begin:end], keys, values, bias[:, begin:end, first:end]))
+        return jnp.concatenate(chunks, axis=3)
 
 
 class MLP(nn.Module):
@@ -195,27 +194,29 @@ class RMSNorm(nn.Module):
         return x * jax.lax.rsqrt(mean_square + self.epsilon) * (1.0 + weight)
 
 
-class Rotations(NamedTuple):
-    """Sine and cosine, each [B, 1, L, D / 2], for local and for global layers."""
-
-    nearby: tuple[Array, Array]
-    everywhere: tuple[Array, Array]
-
-
-def rotations(shape: ModelShape, positions: Array) -> Rotations:
-    """Rotary angles of `positions` [B, L] (arXiv:2104.09864), computed once for all layers."""
-    exponents = jnp.arange(0, shape.head_dim, 2, dtype=jnp.float32) / shape.head_dim
-
-    def sine_cosine(theta: float) -> tuple[Array, Array]:
-        angles = positions[:, None, :, None].astype(jnp.float32) / theta**exponents
-        return jnp.sin(angles), jnp.cos(angles)
-
-    return Rotations(nearby=sine_cosine(shape.local_theta), everywhere=sine_cosine(shape.global_theta))
+def attend(queries: Array, keys: Array, values: Array, bias: Array) -> Array:
+    """Values [B, K, S, D] mixed for queries [B, K, G, T, D] by softmax(queries · keys + bias)."""
+    b, k, g, t, d = queries.shape
+    # The queries of a group share their keys: one product per key head serves them all.
+    scores = jnp.einsum("bkqd,bksd->bkqs", queries.reshape(b, k, g * t, d), keys)
+    scores = scores.reshape(b, k, g, t, -1) + bias[:, None, None]
+    weights = jnp.exp(scores - jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True)))
+    # Dividing the D mixed values instead of the S weights saves a pass over the largest array, and its gradient.
+    mixed = jnp.einsum("bkqs,bksd->bkqd", weights.reshape(b, k, g * t, -1), values)
+    return mixed.reshape(queries.shape) / weights.sum(axis=-1, keepdims=True)
 
 
-def rotate(x: Array, sine: Array, cosine: Array) -> Array:
-    """Turn the pairs (i, i + D/2) of `x` [B, heads, L, D] by their angles."""
+def rotation(positions: Array, head_dim: int, theta: float) -> tuple[Array, Array]:
+    """Sine and cosine [B, 1, T, D / 2] of the rotary angles of `positions` [B, T] (arXiv:2104.09864)."""
+    exponents = jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim
+    angles = positions[:, None, :, None].astype(jnp.float32) / theta**exponents
+    return jnp.sin(angles), jnp.cos(angles)
+
+
+def turn(x: Array, sight: Sight) -> Array:
+    """`x` [B, heads, T, D] with each pair (i, i + D/2) turned by its angle."""
     first, second = jnp.split(x, 2, axis=-1)
+    sine, cosine = sight.sine, sight.cosine
     return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
 

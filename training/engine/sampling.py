@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from training.engine.model import Gemma3, KeyValues, Params
+from training.engine.model import Gemma3, Params
 from training.shapes import ModelShape
 
 PROMPT_STEP = 32  # prompt lengths are rounded up to a multiple of this, so that few shapes are compiled
@@ -57,13 +57,6 @@ def _generate(
     def choose(logits: Array) -> Array:
         return jnp.argmax(logits + never, axis=-1).astype(jnp.int32)
 
-    def first_token() -> tuple[Array, list[KeyValues]]:
-        column = jnp.arange(length)[None, :]
-        positions, segments = column - start[:, None], (column >= start[:, None]).astype(jnp.int32)
-        x, memory = model.hidden(tokens, positions, segments)
-        room = lambda array: jnp.pad(array, ((0, 0), (0, 0), (0, max_new_tokens), (0, 0)))  # noqa: E731
-        return choose(model.logits(x[:, -1])), jax.tree.map(room, memory)
-
     def unfinished(state: tuple) -> Array:
         count, _, done, _, _ = state
         return (count < max_new_tokens) & ~done.all()
@@ -71,11 +64,14 @@ def _generate(
     def next_token(state: tuple) -> tuple:
         count, token, done, answers, memory = state
         index = length + count - 1
-        logits, memory = model.decode(token, index - start, start, index, memory)
+        logits, memory = model.decode(token, start, index, memory)
         token = jnp.where(done, pad_id, choose(logits))
         return count + 1, token, done | (token == stop_id), answers.at[:, count].set(token), memory
 
-    token, memory = first_token()
+    column = jnp.arange(length)
+    x, memory = model.hidden(tokens, column - start[:, None], (column >= start[:, None]).astype(jnp.int32))
+    memory = jax.tree.map(lambda past: jnp.pad(past, ((0, 0), (0, 0), (0, max_new_tokens), (0, 0))), memory)
+    token = choose(model.logits(x[:, -1]))
     token = jnp.where(start == length, stop_id, token)  # rows that only fill the batch are done at once
     answers = jnp.full((len(tokens), max_new_tokens), pad_id, jnp.int32).at[:, 0].set(token)
     return jax.lax.while_loop(unfinished, next_token, (1, token, token == stop_id, answers, memory))[3]
