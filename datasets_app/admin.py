@@ -41,7 +41,8 @@ class DatasetAdmin(ReadOnly, admin.ModelAdmin):
     def make_evalset(self, request: HttpRequest, datasets: QuerySet[Dataset]) -> None:
         for dataset in datasets:
             try:
-                self.message_user(request, str(services.evalset_for(dataset, request.user)), messages.SUCCESS)
+                evalset = services.evalset_for(dataset, request.user)
+                self.message_user(request, f"Evalset {evalset}", messages.SUCCESS)
             except Refused as refused:
                 self.message_user(request, refused.detail, messages.ERROR)
 

@@ -1,0 +1,44 @@
+"""The same traces and the same request give the same bytes, whatever database stands behind."""
+
+import pytest
+
+from tests.stack import stack
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+# Times that tie and times without a fraction, floats that jsonb would rewrite, texts that collations sort differently.
+STORE = """
+from datetime import datetime, timedelta, timezone
+from training.canonical import stable_id
+from training.schema import read_trace
+from traces.services import store_traces
+for i in range(60):
+    payload = read_trace({
+        "trace_version": "1.0", "prompt": f"{'aAäßZ_'[i % 6]} number {i % 40}?", "final_answer": str(i),
+        "steps": [{"i": 7, "type": "b", "content": "z\\u2028é"}, {"i": 0, "type": "a", "content": "\\U0001f600"}],
+        "meta": {"weight": [1e2, 1.50, 1e22, -0.0, 5e-324, 0.1 + i], "source": "x", "big": 2**62 + i},
+    })
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=(i // 3) * 250_000)
+    store_traces(payloads=[payload], ids=[stable_id(payload, i)], created_at=moment, by=None)
+"""
+BUILDS = {
+    "latest-1": ("latest", "1", "--limit", "25"),
+    "all-1": ("all", "1", "--strategy", "all", "--source", "x"),
+    "random-1": ("random", "1", "--strategy", "random", "--seed", "11", "--limit", "30"),
+}
+
+
+def built(home, kind) -> dict:
+    with stack(home, kind) as installation:
+        installation.manage("seed_golden_dataset")
+        installation.manage("shell", "--no-imports", "-c", STORE)
+        for arguments in BUILDS.values():
+            installation.manage("build_dataset", *arguments)
+        keys = [*BUILDS, "golden-v1", "golden-v2"]
+        return {key: (home / "datasets" / key / "dataset.jsonl").read_bytes() for key in keys}
+
+
+def test_dataset_files_are_byte_identical_on_sqlite_and_postgresql(tmp_path):
+    embedded, server = built(tmp_path / "embedded", "embedded"), built(tmp_path / "services", "services")
+    assert embedded == server
+    assert len(embedded["all-1"].splitlines()) == 60
