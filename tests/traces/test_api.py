@@ -126,12 +126,12 @@ def test_the_list_can_be_filtered(api):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(api, django_assert_num_queries):
-    make_traces(20, meta={"source": "book", "tags": ["a", "b"]})
+    traces = make_traces(20, meta={"source": "book", "tags": ["a", "b"]})
     services.score_traces(traces=Trace.objects.all(), by=None)
     with django_assert_num_queries(3):  # the token, its user, the rows
         api.get("/api/traces?limit=20&source=book")
     with django_assert_num_queries(5):  # the token, its user, the trace, its scores, its tags
-        api.get(f"/api/traces/{Trace.objects.first().pk}")
+        api.get(f"/api/traces/{traces[0].pk}")
 
 
 def test_rows_of_an_import_that_is_loading_are_nowhere(api):
