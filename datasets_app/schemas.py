@@ -86,7 +86,7 @@ class EvalsetRequest(s.Serializer):
     items = Item(many=True, required=False)
 
 
-class Pagination(s.Serializer):
+class DatasetPagination(s.Serializer):
     limit = s.IntegerField()
     offset = s.IntegerField()
     next_offset = s.IntegerField(allow_null=True)
@@ -94,17 +94,17 @@ class Pagination(s.Serializer):
 
 class Datasets(s.Serializer):
     data = Dataset(many=True)
-    pagination = Pagination()
+    pagination = DatasetPagination()
 
 
 class Evalsets(s.Serializer):
     data = Evalset(many=True)
-    pagination = Pagination()
+    pagination = DatasetPagination()
 
 
 class Items(s.Serializer):
     data = Item(many=True)
-    pagination = Pagination()
+    pagination = DatasetPagination()
 
 
 class EvalsetDetail(Evalset):
