@@ -38,12 +38,14 @@ class ImportTraces(Work):
 
     def ended(self, job: Job) -> None:
         row = Import.objects.get(pk=job.target)
+        leftovers = [row.source_path]
         if job.status != Job.Status.DONE:
             discard(row)
+            leftovers.append(row.rejected_path)
             row.errors = row.errors or [Fault((), job.error or "cancelled before it began", job.status).to_dict()]
             row.stored_count = row.duplicate_count = 0
         row.move(job.status, errors=row.errors, stored_count=row.stored_count, duplicate_count=row.duplicate_count)
-        transaction.on_commit(lambda: row.source_path.unlink(missing_ok=True), robust=True)
+        transaction.on_commit(lambda: [path.unlink(missing_ok=True) for path in leftovers], robust=True)
 
 
 def discard(row: Import, job: Job | None = None) -> None:
@@ -140,7 +142,7 @@ class Loading:
             self.faults.append(Fault((), f"only the first {MAX_FAULTS} faults are listed", "stopped"))
         self.row.errors = [fault.to_dict() for fault in self.faults]
         self.row.save(update_fields=["format", "stored_count", "duplicate_count", "bad_count", "errors"])
-        if failed or not self.bad:
+        if not self.bad:
             self.row.rejected_path.unlink()
         if failed:
             raise Invalid(self.faults)

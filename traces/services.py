@@ -154,11 +154,12 @@ def import_file(
     _check_import(file_name, format, source)
     row = Import(file_name=file_name, format=format, source=source or file_name, skip_bad=skip_bad, created_by=by)
     _keep(file, row)
-    row.save()
+    with transaction.atomic():
+        row.save()
+        if not at_once:
+            work.enqueue(ImportTraces.kind, target=row.pk, created_by=by)
     if at_once:
         work.enqueue_here(ImportTraces.kind, target=row.pk, created_by=by, watch=watch)
-    else:
-        work.enqueue(ImportTraces.kind, target=row.pk, created_by=by)
     row.refresh_from_db()
     return row
 

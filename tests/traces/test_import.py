@@ -44,7 +44,7 @@ def test_the_file_is_kept_only_until_the_import_has_ended(data, django_capture_o
     assert row.source_path.read_bytes() == data
     with django_capture_on_commit_callbacks(execute=True):
         work.perform(row.job.pk)
-    assert not row.source_path.exists()
+    assert list(row.directory.iterdir()) == []
 
 
 def test_a_list_and_other_formats_are_read_too():
@@ -68,7 +68,6 @@ def test_one_bad_line_of_a_thousand_stores_nothing_and_is_named():
         }
     ]
     assert not Trace.objects.exists()
-    assert not row.rejected_path.exists()
 
 
 def test_bad_rows_can_be_left_out_and_are_kept_aside_with_their_reasons():
