@@ -118,12 +118,12 @@ class RunArtifact(APIView):
 class RunAction(APIView):
     """Something done with a run: answers the run that it concerns now, which may be a new one."""
 
-    action: Any = None
+    service: Any = None
 
     @extend_schema(request=None, responses={202: schemas.Run})
     def post(self, request: Request, run_id: UUID) -> Response:
         run = get_run(run_id)
-        concerned = type(self).action(run=run, by=request.user) or run
+        concerned = self.service(run=run, by=request.user) or run
         return Response(get_run(concerned.pk).to_dict(), status=202)
 
 

@@ -9,7 +9,7 @@ def action(name: str, service) -> list:
     """What is done with a run, for pages and for the API."""
     return [
         path(f"runs/<uuid:run_id>/{name}/", views.act, {"service": service}, name=f"run_{name}"),
-        path(f"api/runs/<uuid:run_id>/{name}", api.RunAction.as_view(action=service), name=f"api_run_{name}"),
+        path(f"api/runs/<uuid:run_id>/{name}", api.RunAction.as_view(service=service), name=f"api_run_{name}"),
     ]
 
 

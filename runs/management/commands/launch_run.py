@@ -3,6 +3,7 @@ from pathlib import Path
 
 from runs import services
 from training.config import CONFIGS, load_config
+from training.errors import Fault, Invalid, echo
 from tunixrt.lib.commands import Command as BaseCommand
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
     def run(self, *, dataset, config, seed, engine, name, evalset, dry_run, **options) -> dict:
         request = {
             "dataset_key": dataset,
-            "config": None if config in CONFIGS else load_config(Path(config)).to_dict(),
+            "config": None if config in CONFIGS else read_config(config),
             "config_name": config if config in CONFIGS else None,
             "seed": seed,
             "engine": engine,
@@ -36,3 +37,11 @@ class Command(BaseCommand):
         if "id" not in result:
             return super().show(result)
         return [f"{result['id']}  {result['name']} is {result['status']}."]
+
+
+def read_config(path: str) -> dict:
+    try:
+        return load_config(Path(path)).to_dict()
+    except OSError:
+        msg = f"{echo(path)} is no file that can be read, and none of {', '.join(CONFIGS)}"
+        raise Invalid(Fault(("config",), msg, "unknown_value"))

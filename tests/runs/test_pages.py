@@ -1,0 +1,268 @@
+"""Pages of runs."""
+
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from runs.forms import config_text
+from runs.models import Prediction, Run
+from tests.runs.making import TINY, begin, completed, end, write_losses
+
+pytestmark = pytest.mark.django_db
+
+
+def page(client, name: str, *args, query: str = "", **headers) -> str:
+    response = client.get(reverse(name, args=args) + query, headers=headers)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.fixture
+def form(dataset):
+    return {"dataset": dataset.key, "config_name": "tiny", "config": json.dumps(TINY), "seed": "3", "nonce": "n"}
+
+
+def launch(client, form: dict, action: str = "launch", **changes):
+    return client.post("/runs/launch/", form | {"action": action} | changes)
+
+
+def test_empty_pages_teach_the_next_step(client_in):
+    assert "Launch a run" in page(client_in, "run_list")
+    assert "No completed run" in page(client_in, "leaderboard")
+    assert "Choose two runs" in page(client_in, "run_compare")
+    assert "Choose a frozen dataset" in page(client_in, "run_launch")
+
+
+def test_the_form_comes_with_a_config_to_edit_and_the_dataset_chosen(client_in, dataset):
+    text = page(client_in, "run_launch", query=f"?dataset={dataset.key}")
+    assert "&quot;learning_rate&quot;" in text
+    assert re.search(rf'value="{dataset.key}"\s+selected', text)
+
+
+def test_a_launch_leads_to_its_run(client_in, form, user):
+    response = launch(client_in, form)
+    run = Run.objects.get()
+    assert response.url == reverse("run_detail", args=[run.pk])
+    assert (run.seed, run.created_by, run.config["training"]["steps"]) == (3, user, 4)
+
+
+def test_a_double_click_launches_once_and_a_changed_form_again(client_in, form):
+    launch(client_in, form)
+    launch(client_in, form)
+    assert Run.objects.count() == 1
+    launch(client_in, form, seed="4")
+    assert Run.objects.count() == 2
+
+
+def test_the_plan_is_shown_and_nothing_is_stored(client_in, form):
+    text = launch(client_in, form, action="plan").content.decode()
+    assert "The plan" in text
+    assert Run.objects.count() == 0
+
+
+def test_another_config_is_loaded_into_the_text(client_in, form):
+    text = launch(client_in, form, action="load", config_name="golden").content.decode()
+    assert "&quot;steps&quot;: 120" in text
+    assert "&quot;steps&quot;: 4" not in text
+
+
+def test_a_config_that_nobody_edited_follows_its_name(client_in, form):
+    launch(client_in, form, config_name="golden", config=config_text("tiny"))
+    assert Run.objects.get().config["training"]["steps"] == 120
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"config": "{"}, "is not JSON"),
+        ({"config": '{"training": {"steps": 4, "learning_rate": 0}}'}, "config.training.learning_rate"),
+        ({"config": '{"training": {"steps": 4, "lr": 1}}'}, "unknown field"),
+        ({"config": "a\0b"}, "Null characters"),
+        ({"dataset": "no-1"}, "Select a valid choice"),
+        ({"dataset": "a\0b"}, "Null characters"),
+        ({"seed": "-1"}, "greater than or equal to 0"),
+        ({"seed": str(2**64)}, "less than or equal to"),
+        ({"seed": "x"}, "whole number"),
+        ({"name": "x" * 201}, "at most 200"),
+        ({"evalset": "nope"}, "is not a valid UUID"),
+        ({"config_name": "nope"}, "Select a valid choice"),
+    ],
+)
+def test_a_wrong_form_says_what_and_keeps_what_was_typed(client_in, form, change, words):
+    response = launch(client_in, form | {"name": "kept"} | change)
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert words in text
+    assert "kept" in text or "name" in change
+    assert Run.objects.count() == 0
+
+
+def test_a_waiting_run_says_that_nobody_works(client_in, run):
+    text = page(client_in, "run_detail", run.pk)
+    assert "Waiting for a worker" in text
+    assert "manage.py up" in text
+    assert "every 2s" in text
+
+
+def test_a_run_in_training_shows_loss_progress_and_log(client_in, run):
+    job = begin(run)
+    job.tick(2, 4, "training")
+    write_losses(run, [4.0, 2.0])
+    text = page(client_in, "run_detail", run.pk)
+    assert "50 %" in text
+    assert 'data-name="train"' in text
+    assert "step 2 loss 2.0" in text
+    assert "Cancel" in text
+    fragment = page(client_in, "run_live", run.pk, **{"HX-Request": "true"})
+    assert "<html" not in fragment
+    assert "50 %" in fragment
+
+
+def test_a_run_that_ended_redraws_the_page_and_asks_no_more(client_in, dataset):
+    run = completed(dataset)
+    response = client_in.get(reverse("run_live", args=[run.pk]), headers={"HX-Request": "true"})
+    assert (response["HX-Retarget"], response["HX-Reselect"], response["HX-Reswap"]) == ("#main", "#main", "outerHTML")
+    text = response.content.decode()
+    assert "Verdict" in text
+    assert "every 2s" not in text
+
+
+def test_a_cancelled_run_says_that_it_is_being_cancelled(client_in, run):
+    begin(run)
+    client_in.post(reverse("run_cancel", args=[run.pk]))
+    assert "cancelling" in page(client_in, "run_live", run.pk)
+
+
+def test_the_curve_is_smoothed_and_scaled_by_its_address(client_in, run):
+    write_losses(run, [4.0, 2.0, 1.0])
+    raw = page(client_in, "run_curve", run.pk, query="?smooth=0")
+    smooth = page(client_in, "run_curve", run.pk, query="?smooth=0.9&log=1")
+    assert "<output>1</output>" in raw
+    assert "<output>1</output>" not in smooth
+    assert "linear scale" in smooth
+    assert page(client_in, "run_curve", run.pk, query="?smooth=%00&log=x")
+
+
+def test_a_verdict_opens_the_rows_behind_it(client_in, dataset):
+    run = completed(dataset, right=lambda i: i < 2)
+    text = page(client_in, "run_detail", run.pk)
+    assert f"Right on 2 of {run.evalset.item_count}" in text
+    won = page(client_in, "run_predictions", run.pk, query="?outcome=won")
+    assert won.count("status right") == 2
+    assert "No answer is like that" in page(client_in, "run_predictions", run.pk, query="?outcome=lost")
+    assert "status right" not in page(client_in, "run_predictions", run.pk, query="?correct=false")
+    assert "status right" not in page(client_in, "run_predictions", run.pk, query="?stage=before")
+
+
+def test_a_prediction_is_read_step_by_step_before_and_after(client_in, dataset):
+    run = completed(dataset)
+    row = Prediction.objects.of_run(run, "after").first()
+    text = page(client_in, "prediction_detail", run.pk, row.item_id)
+    assert "Before training" in text
+    assert "After training" in text
+    assert text.count("✓") == 2
+    assert "is not of the form" in text  # the guess from before training
+
+
+def test_a_prediction_of_another_run_is_not_found(client_in, dataset, run):
+    assert client_in.get(reverse("prediction_detail", args=[run.pk, 10**30])).status_code == 404
+
+
+def test_what_a_model_wrote_is_shown_as_text(client_in, dataset):
+    run = completed(dataset)
+    hostile = "Reasoning:\n1. <script>alert(1)</script>\nAnswer: </td><img src=x onerror=alert(2)>"
+    Prediction.objects.filter(evaluation__run=run).update(output=hostile, answer="</td><img src=x>")
+    for text in (
+        page(client_in, "run_predictions", run.pk),
+        page(client_in, "prediction_detail", run.pk, Prediction.objects.of_run(run, "after").first().item_id),
+    ):
+        assert "<script>alert" not in text
+        assert "<img" not in text.partition("<main")[2]
+
+
+def test_what_a_log_holds_is_shown_as_text(client_in, run):
+    run.directory.mkdir(parents=True)
+    (run.directory / "train.log").write_bytes(b"</pre><script>alert(1)</script>\x1b[31m\0\xff\n")
+    assert "<script>alert" not in page(client_in, "run_log", run.pk)
+
+
+def test_a_failed_run_shows_why_and_what_can_be_done(client_in, run):
+    end(run, "failed", "the loss became nan at step 3\na lower learning rate may help")
+    text = page(client_in, "run_detail", run.pk)
+    assert "the loss became nan at step 3<br>" in text
+    assert "Retry" in text
+    assert "Resume" not in text
+
+
+def test_a_refused_action_says_why_on_the_run(client_in, run):
+    response = client_in.post(reverse("run_replay", args=[run.pk]), follow=True)
+    assert "it cannot be replayed" in response.content.decode()
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry", "resume", "evaluate", "replay"])
+def test_a_look_changes_nothing(client_in, run, action):
+    assert client_in.get(reverse(f"run_{action}", args=[run.pk])).status_code == 405
+    run.refresh_from_db()
+    assert run.status == "pending"
+
+
+def test_two_ticked_runs_are_compared_from_the_older_to_the_newer(client_in, dataset):
+    base = completed(dataset, right=lambda i: False, seed=1)
+    other = completed(dataset, seed=2)
+    write_losses(base, [4.0, 2.0])
+    write_losses(other, [3.0, 1.0])
+    text = page(client_in, "run_compare", query=f"?run={other.pk}&run={base.pk}")
+    assert text.index(str(base.pk)) < text.index(str(other.pk))
+    assert 'data-name="A train"' in text
+    assert 'data-name="B train"' in text
+    assert "training.seed" in text
+    assert text.count("status won") == base.evalset.item_count
+
+
+def test_runs_that_do_not_compare_say_why(client_in, dataset, run):
+    done = completed(dataset)
+    assert "no results to compare" in page(client_in, "run_compare", query=f"?base={done.pk}&other={run.pk}")
+    assert page(client_in, "run_compare", query="?base=x&other=%00&run=1")
+
+
+def test_the_leaderboard_ranks(client_in, dataset):
+    completed(dataset, seed=1, name="the best")
+    completed(dataset, seed=2, name="the worst", right=lambda i: False)
+    text = page(client_in, "leaderboard")
+    assert text.index("the best") < text.index("the worst")
+    assert page(client_in, "leaderboard", query="?evalset=%00")
+
+
+def test_the_runs_of_a_dataset_are_a_fragment_for_its_page(client_in, dataset, run):
+    assert "<html" in page(client_in, "dataset_runs", dataset.key)
+    fragment = page(client_in, "dataset_runs", dataset.key, **{"HX-Request": "true"})
+    assert "<html" not in fragment
+    assert "small" in fragment
+    assert client_in.get("/datasets/a%00b/runs/").status_code == 404
+
+
+def test_the_list_costs_the_same_however_many_rows(client_in, dataset, django_assert_max_num_queries):
+    for seed in range(5):
+        completed(dataset, seed=seed)
+    with django_assert_max_num_queries(4):
+        page(client_in, "run_list")
+
+
+def test_the_admin_lists_shows_and_acts(admin_client, dataset, run):
+    done = completed(dataset)
+    text = admin_client.get("/admin/runs/run/").content.decode()
+    assert "100.0 %" in text
+    for action, status in (("cancel", "cancelled"), ("retry", "cancelled")):
+        admin_client.post("/admin/runs/run/", {"action": action, "_selected_action": [str(run.pk), str(done.pk)]})
+        run.refresh_from_db()
+        assert run.status == status
+    assert run.children.get().origin == "retry"
+    admin_client.post("/admin/runs/run/", {"action": "evaluate", "_selected_action": [str(done.pk)]})
+    done.refresh_from_db()
+    assert done.status == "evaluating"
+    for model, pk in (("run", run.pk), ("evaluation", done.evaluations.first().pk)):
+        assert admin_client.get(f"/admin/runs/{model}/{pk}/change/").status_code == 200
+    assert admin_client.get("/admin/runs/prediction/").status_code == 200
+    assert admin_client.get("/admin/runs/run/add/").status_code == 200
