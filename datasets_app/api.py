@@ -19,6 +19,7 @@ from datasets_app.models import Dataset, EvalItem, EvalSet
 from training.errors import Fault, Invalid
 from tunixrt.lib.api import only_known, read_object
 from tunixrt.lib.pagination import WINDOW, page
+from tunixrt.lib.schemas import WINDOW_PARAMETERS
 
 BUILT = ("dataset_key", "build_id", "trace_count", "manifest_path", "status")
 
@@ -40,7 +41,7 @@ class DatasetBuild(APIView):
 
 
 class DatasetList(APIView):
-    @extend_schema(operation_id="datasets_list", parameters=schemas.WINDOW, responses=schemas.Datasets)
+    @extend_schema(operation_id="datasets_list", parameters=WINDOW_PARAMETERS, responses=schemas.Datasets)
     def get(self, request: Request) -> Response:
         only_known(request.query_params, WINDOW)
         return Response(page(Dataset.objects.newest_first(), request.query_params, Dataset.to_dict))
@@ -84,7 +85,7 @@ class DatasetExport(APIView):
 
 
 class EvalsetList(APIView):
-    @extend_schema(operation_id="evalsets_list", parameters=schemas.WINDOW, responses=schemas.Evalsets)
+    @extend_schema(operation_id="evalsets_list", parameters=WINDOW_PARAMETERS, responses=schemas.Evalsets)
     def get(self, request: Request) -> Response:
         only_known(request.query_params, WINDOW)
         return Response(page(EvalSet.objects.with_dataset().newest_first(), request.query_params, EvalSet.to_dict))
@@ -100,7 +101,7 @@ class EvalsetList(APIView):
 
 
 class EvalsetDetail(APIView):
-    @extend_schema(parameters=schemas.WINDOW, responses=schemas.EvalsetDetail)
+    @extend_schema(parameters=WINDOW_PARAMETERS, responses=schemas.EvalsetDetail)
     def get(self, request: Request, evalset_id: UUID) -> Response:
         only_known(request.query_params, WINDOW)
         evalset = get_object_or_404(EvalSet.objects.with_dataset(), pk=evalset_id)

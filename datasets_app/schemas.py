@@ -10,7 +10,6 @@ from datasets_app.models import EvalSet
 from training.renderers import RECIPES
 from training.splits import SPLITS
 
-WINDOW = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
 IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 EXPORT = [
     OpenApiParameter("format", str, enum=list(EXPORTS), default="trace"),
@@ -86,26 +85,9 @@ class EvalsetRequest(s.Serializer):
     items = Item(many=True, required=False)
 
 
-class DatasetPagination(s.Serializer):
-    limit = s.IntegerField()
-    offset = s.IntegerField()
-    next_offset = s.IntegerField(allow_null=True)
-
-
-class Datasets(s.Serializer):
-    data = Dataset(many=True)
-    pagination = DatasetPagination()
-
-
-class Evalsets(s.Serializer):
-    data = Evalset(many=True)
-    pagination = DatasetPagination()
-
-
-class Items(s.Serializer):
-    data = Item(many=True)
-    pagination = DatasetPagination()
+Datasets = listing(Dataset)
+Evalsets = listing(Evalset)
 
 
 class EvalsetDetail(Evalset):
-    items = Items()
+    items = listing(Item)

@@ -38,6 +38,10 @@ def build_dataset(*, request: object, by, idempotency_key: str | None = None) ->
     wanted = read_build_request(request)
     target, _ = once(user=by, key=idempotency_key, request=request, create=lambda: _begin(wanted, by).pk)
     dataset = Dataset.objects.get(pk=target)
+    if dataset.status in (Dataset.Status.FAILED, Dataset.Status.CANCELLED):  # what this Idempotency-Key began
+        raise Conflict(
+            f"This build is {dataset.status}: {dataset.error}. Ask again with a new key.", code="build_failed"
+        )
     if dataset.status != Dataset.Status.BUILDING or _is_worked_on(dataset):
         return dataset, False
     return _work_on(dataset, by, inline=dataset.trace_count <= INLINE_TRACES), True

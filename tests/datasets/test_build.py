@@ -298,6 +298,18 @@ def test_the_same_key_twice_in_one_request_is_one_dataset(user):
         services.build_dataset(request=request | {"limit": 2}, by=user, idempotency_key="k")
 
 
+def test_a_failed_build_is_not_repeated_by_the_same_idempotency_key(user, home):
+    make_trace()
+    there = home / "datasets" / "set-1"
+    there.mkdir(parents=True)
+    request = {"dataset_name": "set", "dataset_version": "1"}
+    for _ in range(2):
+        with pytest.raises(Conflict, match="holds other rows"):
+            services.build_dataset(request=request, by=user, idempotency_key="k")
+    there.rmdir()
+    assert services.build_dataset(request=request, by=user, idempotency_key="new")[1]
+
+
 def test_a_chunk_boundary_loses_no_row(monkeypatch):
     monkeypatch.setattr(pipeline, "CHUNK", 2)
     make_traces(5)
