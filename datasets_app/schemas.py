@@ -9,6 +9,7 @@ from datasets_app.models import Dataset as DatasetRow
 from datasets_app.models import EvalSet
 from training.renderers import RECIPES
 from training.splits import SPLITS
+from tunixrt.lib.schemas import listing
 
 IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 EXPORT = [

@@ -20,6 +20,7 @@ from tunixrt.jobs.services import once
 from tunixrt.lib.api import only_known, read_object
 from tunixrt.lib.errors import Conflict
 from tunixrt.lib.pagination import WINDOW, page, whole_number
+from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 
 LAUNCH = {"dataset_key", "config", "config_name", "seed", "engine", "name", "evalset"}
 MAX_OFFSET = 2**53  # bytes into a file
@@ -28,8 +29,8 @@ MAX_OFFSET = 2**53  # bytes into a file
 class Runs(APIView):
     @extend_schema(
         operation_id="runs_list",
-        parameters=[*schemas.WINDOW, schemas.choice("status", Run.Status.values), schemas.text("dataset_key")],
-        responses=schemas.listing(schemas.Run),
+        parameters=[*WINDOW_PARAMETERS, schemas.choice("status", Run.Status.values), schemas.text("dataset_key")],
+        responses=listing(schemas.Run),
     )
     def get(self, request: Request) -> Response:
         query = request.query_params
@@ -103,7 +104,9 @@ class RunArtifacts(APIView):
 
 
 class RunArtifact(APIView):
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="runs_artifact_download", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}
+    )
     def get(self, request: Request, run_id: UUID, path: str) -> FileResponse:
         try:
             file = open_artifact(get_run(run_id).directory, path)
@@ -143,12 +146,12 @@ class RunEvaluation(APIView):
 class RunPredictions(APIView):
     @extend_schema(
         parameters=[
-            *schemas.WINDOW,
+            *WINDOW_PARAMETERS,
             schemas.choice("stage", Evaluation.Stage.values),
             schemas.choice("correct", ["true", "false"]),
             schemas.text("category"),
         ],
-        responses=schemas.listing(schemas.Prediction),
+        responses=listing(schemas.Prediction),
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         query = request.query_params

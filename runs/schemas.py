@@ -14,7 +14,6 @@ def choice(name: str, values: list[str]) -> OpenApiParameter:
     return OpenApiParameter(name, str, enum=values)
 
 
-WINDOW = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
 AFTER = OpenApiParameter("after", int, description="Byte offset: `next` of the answer before.")
 
 
@@ -111,14 +110,6 @@ class _Event(s.Serializer):
 
 class Standing(Run):
     rank = s.IntegerField()
-
-
-def listing(row: type[s.Serializer]) -> s.Serializer:
-    """One window of a list."""
-    window = {name: s.IntegerField() for name in ("limit", "offset")}
-    window["next_offset"] = s.IntegerField(allow_null=True)
-    pagination = inline_serializer("Pagination", window)
-    return inline_serializer(f"{row.__name__}List", {"data": row(many=True), "pagination": pagination})
 
 
 def _growing(name: str, child: s.Field) -> s.Serializer:

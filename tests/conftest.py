@@ -52,7 +52,8 @@ def rung(monkeypatch) -> list:
 
 
 @pytest.fixture
-def user(db):
+def user(db, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real ones take half a second
     from django.contrib.auth import get_user_model
 
     return get_user_model().objects.create_user("ada", password="correct horse battery")

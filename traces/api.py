@@ -24,6 +24,7 @@ from tunixrt.jobs.services import once
 from tunixrt.lib.api import StrictJSONParser, only_known, read_object
 from tunixrt.lib.errors import Refused, TooLarge
 from tunixrt.lib.pagination import WINDOW, page
+from tunixrt.lib.schemas import WINDOW_PARAMETERS
 
 IMPORT_FIELDS = {"format", "source", "skip_bad"}
 FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}
@@ -51,7 +52,9 @@ class BatchParser(StrictJSONParser):
 class Traces(APIView):
     parser_classes = [TraceParser]
 
-    @extend_schema(operation_id="traces_list", parameters=[*schemas.WINDOW, *schemas.FILTERS], responses=schemas.Traces)
+    @extend_schema(
+        operation_id="traces_list", parameters=[*WINDOW_PARAMETERS, *schemas.FILTERS], responses=schemas.Traces
+    )
     def get(self, request: Request) -> Response:
         """Traces, newest first."""
         query = request.query_params

@@ -1,12 +1,12 @@
 """What the API of traces takes and gives, for its OpenAPI description."""
 
-from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers as s
 
 from traces import models
 from training.formats import FORMATS
+from tunixrt.lib.schemas import listing
 
-WINDOW = [OpenApiParameter("limit", int), OpenApiParameter("offset", int)]
 PAIR = [OpenApiParameter(name, str, required=True) for name in ("base", "other")]
 FILTERS = [
     OpenApiParameter("source", str),
@@ -125,13 +125,4 @@ class UngarStatus(s.Serializer):
     install = s.CharField()
 
 
-Traces = inline_serializer(
-    "TraceRowList",
-    {
-        "data": TraceRow(many=True),
-        "pagination": inline_serializer(
-            "Pagination",
-            {"limit": s.IntegerField(), "offset": s.IntegerField(), "next_offset": s.IntegerField(allow_null=True)},
-        ),
-    },
-)
+Traces = listing(TraceRow)

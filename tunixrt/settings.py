@@ -128,7 +128,8 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LANGUAGE_CODE, TIME_ZONE, USE_TZ, USE_I18N = "en", "UTC", True, False
-STATIC_URL, STATIC_ROOT = "static/", BASE_DIR / "staticfiles"
+STATIC_URL, STATIC_ROOT = "static/", TUNIXRT_HOME / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True  # serves what the packages bring: nothing to collect on a laptop
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 INSTALLED_APPS.insert(0, "django.forms")
@@ -226,6 +227,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "ENUM_NAME_OVERRIDES": {
+        "ImportStatus": "traces.models.Import.Status",
+        "DatasetStatus": "datasets_app.models.Dataset.Status",
+        "EvalSetOrigin": "datasets_app.models.EvalSet.Origin",
+        "RunStatus": "runs.models.Run.Status",
+        "RunOrigin": "runs.models.Run.Origin",
+    },
 }
 
 LOGGING = {
