@@ -58,7 +58,7 @@ def make_train_step(
         gradients = jax.tree.map(lambda gradient: gradient * per_token, gradients)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = {"loss": loss * per_token, "grad_norm": optax.global_norm(gradients), "tokens": tokens}
+        metrics = {"loss": loss * per_token, "grad_norm": optax.tree.norm(gradients), "tokens": tokens}
         return TrainState(step=state.step + 1, params=params, opt_state=opt_state), metrics
 
     compiled = jax.jit(train_step, donate_argnums=0)
