@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import uuid
@@ -16,13 +17,12 @@ print("no event, just words", flush=True)
 print(json.dumps({"event": "progress", "done": 1, "total": 2}), flush=True)
 %s
 """
-WAITS = "signal.pause()"
-DEAF = """
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print(json.dumps({"event": "deaf"}), flush=True)
+READY = """
+print(json.dumps({"event": "ready", "pid": os.getpid()}), flush=True)
 while True:
     signal.pause()
 """
+DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)" + READY
 
 
 @pytest.fixture
@@ -55,17 +55,18 @@ def test_a_child_that_is_killed_is_seen_as_killed(job, home):
     assert watch(job, home, "os.kill(os.getpid(), signal.SIGKILL)")[0] == -9
 
 
-@pytest.mark.parametrize("manner", [WAITS, DEAF])
-def test_cancel_ends_the_child_even_when_it_does_not_listen(job, home, manner):
-    seen = []
+@pytest.mark.parametrize("manner", [READY, DEAF], ids=["listens", "is deaf"])
+def test_cancel_ends_the_child_whether_or_not_it_listens(job, home, manner):
+    pids = []
 
-    def note(event):
-        seen.append(event)
-        Job.objects.filter(pk=job.pk).update(cancel_requested=True)
+    def cancel_once_ready(event):
+        if event["event"] == "ready":
+            pids.append(event["pid"])
+            Job.objects.filter(pk=job.pk).update(cancel_requested=True)
 
     with pytest.raises(Cancelled):
-        watch(job, home, f"print(json.dumps({{'event': 'pid', 'pid': os.getpid()}}), flush=True)\n{manner}", note)
-    assert gone(next(event["pid"] for event in seen if event["event"] == "pid"))
+        watch(job, home, manner, cancel_once_ready)
+    assert gone(pids[0])
 
 
 def test_the_child_is_ended_when_the_row_has_another_owner(job, home):
@@ -73,16 +74,14 @@ def test_the_child_is_ended_when_the_row_has_another_owner(job, home):
         Job.objects.filter(pk=job.pk).update(owner=uuid.uuid4())
 
     with pytest.raises(Lost):
-        watch(job, home, WAITS, rob)
+        watch(job, home, READY, rob)
 
 
 def test_a_worker_that_is_told_to_stop_hands_the_work_back(job, home):
-    import os
-
     file = child.drain_file(os.getppid())
     file.parent.mkdir(parents=True)
     with pytest.raises(HandBack):
-        watch(job, home, WAITS, lambda event: file.touch())
+        watch(job, home, READY, lambda event: file.touch())
 
 
 def test_the_child_knows_no_secret(settings, monkeypatch):
