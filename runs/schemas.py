@@ -108,6 +108,12 @@ class _Event(s.Serializer):
     created_by = s.CharField(allow_null=True)
 
 
+class RunPagination(s.Serializer):
+    limit = s.IntegerField()
+    offset = s.IntegerField()
+    next_offset = s.IntegerField(allow_null=True)
+
+
 class Standing(Run):
     rank = s.IntegerField()
 
