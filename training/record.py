@@ -14,7 +14,7 @@ from training.config import TrainConfig
 from training.errors import Fault, Invalid
 from training.files import write_json_atomic
 
-RECORD = "run.json"
+RECORD, TOKENIZER, CHECKPOINTS = "run.json", "tokenizer.json", "checkpoints"  # in a run's directory
 FORMAT_VERSION = 1
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tokenizers", "numpy")
 REPOSITORY = Path(__file__).parent.parent

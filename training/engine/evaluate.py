@@ -16,7 +16,6 @@ from training import lifeline
 from training.canonical import canonical_json
 from training.config import TrainConfig
 from training.engine import checkpoint
-from training.engine.loop import CHECKPOINTS, TOKENIZER
 from training.engine.model import Gemma3, Params, init_params
 from training.engine.sampling import generate
 from training.evalsets import evalset_sha256
@@ -24,7 +23,7 @@ from training.files import write_atomic, write_json_atomic, write_lines_atomic
 from training.judges import JUDGES, clean_output, judge_output
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
-from training.record import read_record
+from training.record import CHECKPOINTS, TOKENIZER, read_record
 from training.results import compare, delta_report, summarise
 from training.shapes import ModelShape, model_shape
 from training.tokenizer import Tokenizer

@@ -18,11 +18,9 @@ from training.journal import Journal, Update
 from training.lifeline import TRANSIENT, stop_requested
 from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, RunPlan, plan_prepared, prepare, total_updates, training_data
-from training.record import write_record
+from training.record import CHECKPOINTS, TOKENIZER, write_record
 from training.renderers import Row
 from training.shapes import ModelShape, model_shape
-
-CHECKPOINTS, TOKENIZER = "checkpoints", "tokenizer.json"
 
 
 def train(config: TrainConfig, rows: Sequence[Row], run_dir: Path, *, record: dict[str, Any]) -> None:
