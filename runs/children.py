@@ -15,7 +15,7 @@ from tunixrt.lib.errors import Refused
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0  # between two writes of the progress
-FINAL = (lifeline.USAGE, lifeline.LOCKED, lifeline.BAD_CONFIG, lifeline.NONFINITE, lifeline.DISK_FULL)
+FINAL = (lifeline.USAGE, lifeline.BAD_CONFIG, lifeline.NONFINITE, lifeline.DISK_FULL)
 TAIL_LINES = 12
 
 

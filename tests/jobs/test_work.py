@@ -1,4 +1,5 @@
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -214,3 +215,14 @@ def test_progress_tells_percent_and_what_is_left(kind, job):
     job.tick(25, 100, "loading")
     assert job.percent == 25
     assert job.eta_seconds is not None
+
+
+def test_what_an_earlier_attempt_did_does_not_make_the_present_one_look_faster(kind, job):
+    job.claim()
+    job.tick(90, 100)
+    job.release("its worker is stopping")
+    job.claim()
+    assert job.eta_seconds is None
+    Job.objects.filter(pk=job.pk).update(done=92, started_at=job.started_at - timedelta(seconds=10))
+    job.refresh_from_db()
+    assert 40 <= job.eta_seconds < 60  # 8 to go at 2 in ten seconds

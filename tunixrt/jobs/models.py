@@ -73,6 +73,7 @@ class Job(models.Model):
     stalls = models.PositiveIntegerField(default=0, help_text="Claims since it last made progress.")
     cancel_requested = models.BooleanField(default=False)
     done = models.PositiveBigIntegerField(default=0)
+    done_before = models.PositiveBigIntegerField(default=0, help_text="Done when the present attempt began.")
     total = models.PositiveBigIntegerField(null=True)
     message = models.CharField(max_length=200, blank=True)
     error = models.TextField(blank=True)
@@ -120,10 +121,11 @@ class Job(models.Model):
     @property
     def eta_seconds(self) -> float | None:
         """Seconds left at the pace so far of this attempt, or None before there is one."""
-        if not (self.status == self.Status.RUNNING and self.total and self.done and self.started_at):
+        now_done = self.done - (self.done_before if self.done_before <= self.done else 0)
+        if not (self.status == self.Status.RUNNING and self.total and now_done and self.started_at):
             return None
         elapsed = (timezone.now() - self.started_at).total_seconds()
-        return elapsed * (self.total - self.done) / self.done
+        return elapsed * max(0, self.total - self.done) / now_done
 
     def claim(self) -> bool:
         """Makes this process the owner if nobody is. The attempt is counted before any work can fail."""
@@ -136,6 +138,7 @@ class Job(models.Model):
             attempt=F("attempt") + 1,
             stalls=F("stalls") + 1,
             started_at=timezone.now(),
+            done_before=F("done"),
             error="",
         )
         self.refresh_from_db()
