@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import Array
 
@@ -223,4 +224,5 @@ def turn(x: Array, sight: Sight) -> Array:
 def init_params(shape: ModelShape, seed: int) -> Params:
     """Fresh parameters: every matrix normal(0, 0.02), every norm zero. The same seed gives the same numbers."""
     model, nothing = Gemma3(shape), jnp.zeros((1, 1), jnp.int32)
-    return jax.jit(lambda key: model.init(key, nothing, nothing, nothing)["params"])(jax.random.key(seed))
+    key = jax.random.wrap_key_data(np.array(divmod(seed, 2**32), np.uint32))  # jax.random.key drops the upper half
+    return jax.jit(lambda key: model.init(key, nothing, nothing, nothing)["params"])(key)

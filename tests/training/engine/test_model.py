@@ -85,3 +85,8 @@ def test_fresh_parameters_follow_the_seed_and_no_matrix_is_zero():
         if leaf.ndim > 1:
             assert 0.018 < float(leaf.std()) < 0.022
             assert not np.array_equal(leaf, different)
+
+
+def test_every_bit_of_a_seed_counts():
+    low, high = (init_params(SMALL_SHAPE, seed)["embedding"] for seed in (1, 1 + 2**32))
+    assert (low != high).any()
