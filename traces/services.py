@@ -156,10 +156,9 @@ def import_file(
     _keep(file, row)
     with transaction.atomic():
         row.save()
-        if not at_once:
-            work.enqueue(ImportTraces.kind, target=row.pk, created_by=by)
+        job = work.enqueue(ImportTraces.kind, target=row.pk, created_by=by, here=at_once)
     if at_once:
-        work.enqueue_here(ImportTraces.kind, target=row.pk, created_by=by, watch=watch)
+        work.perform(job.pk, watch)
     row.refresh_from_db()
     return row
 

@@ -23,7 +23,7 @@ from training.canonical import STABLE_IDS, canonical_json
 from training.errors import Fault, Invalid, echo
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.services import once
-from tunixrt.jobs.work import cancel, enqueue, enqueue_here
+from tunixrt.jobs.work import cancel, enqueue, perform
 from tunixrt.lib.errors import Conflict, Rule
 
 INLINE_TRACES = 20_000  # a build of more is left to a worker
@@ -36,15 +36,15 @@ def build_dataset(*, request: object, by, idempotency_key: str | None = None) ->
     when no trace matches, Conflict when the key holds other content or the build fails.
     """
     wanted = read_build_request(request)
-    target, _ = once(user=by, key=idempotency_key, request=request, create=lambda: _begin(wanted, by).pk)
+    target, is_first = once(user=by, key=idempotency_key, request=request, create=lambda: _begin(wanted, by).pk)
     dataset = Dataset.objects.get(pk=target)
     if dataset.status in (Dataset.Status.FAILED, Dataset.Status.CANCELLED):  # what this Idempotency-Key began
         raise Conflict(
             f"This build is {dataset.status}: {dataset.error}. Ask again with a new key.", code="build_failed"
         )
-    if dataset.status != Dataset.Status.BUILDING or _is_worked_on(dataset):
+    if not is_first or dataset.status != Dataset.Status.BUILDING:
         return dataset, False
-    return _work_on(dataset, by, inline=dataset.trace_count <= INLINE_TRACES), True
+    return _build_here(dataset) if dataset.trace_count <= INLINE_TRACES else dataset, True
 
 
 def seed_dataset(
@@ -70,10 +70,11 @@ def seed_dataset(
         request=request.resolved(wanted.seed) | {"seeded": wanted.to_dict()},
         trace_count=wanted.count,
         by=by,
+        here=True,
         pk=uuid5(STABLE_IDS, f"dataset:{key}"),
         created_at=SEEDED_AT,
     )
-    return _work_on(dataset, by, inline=True)
+    return _build_here(dataset)
 
 
 def cancel_build(*, dataset: Dataset) -> None:
@@ -104,7 +105,14 @@ def _begin(wanted: BuildRequest, by) -> Dataset:
         raise Rule(f"More than {MAX_LIMIT} traces match. Give a limit, or narrower filters.", code="too_many_traces")
     seed = secrets.randbelow(SEEDS[-1]) if wanted.seed is None else wanted.seed
     count = min(found, wanted.most)
-    return _claim(existing, request=wanted.resolved(seed), trace_count=count, by=by, created_at=timezone.now())
+    return _claim(
+        existing,
+        request=wanted.resolved(seed),
+        trace_count=count,
+        by=by,
+        here=count <= INLINE_TRACES,
+        created_at=timezone.now(),
+    )
 
 
 def _same(existing: Dataset, wanted: BuildRequest) -> Dataset:
@@ -138,8 +146,10 @@ def _frozen(existing: Dataset, faults: list[Fault]) -> Conflict:
     return Conflict(f"{existing} is frozen with other content. Choose another version.", code="frozen", faults=faults)
 
 
-def _claim(existing: Dataset | None, *, request: dict[str, Any], trace_count: int, by, **fields: Any) -> Dataset:
-    """The row that is to be built: a new one, or that of a build that failed, was cancelled or was left behind."""
+def _claim(
+    existing: Dataset | None, *, request: dict[str, Any], trace_count: int, by, here: bool, **fields: Any
+) -> Dataset:
+    """The row that is to be built and its job: a new row, or that of a build that failed or was cancelled."""
     name, version = request["dataset_name"], request["dataset_version"]
     key = f"{name}-{version}"
     fields |= {"request": request, "trace_count": trace_count, "created_by": by, "error": ""}
@@ -149,13 +159,14 @@ def _claim(existing: Dataset | None, *, request: dict[str, Any], trace_count: in
         raise Conflict(f"{existing} is taken; {key} differs from it in case only.", code="frozen")
     if existing and _is_worked_on(existing):
         raise Conflict(f"{key} is being built. Wait for it, or cancel it.", code="being_built")
-    if existing:
-        fields.pop("pk", None)
-        existing.move(Dataset.Status.BUILDING, **fields)
-        return existing
     try:
         with transaction.atomic():
-            return Dataset.objects.create(key=key, name=name, version=version, **fields)
+            if existing:
+                fields.pop("pk", None)
+                existing.move(Dataset.Status.BUILDING, **fields)
+            dataset = existing or Dataset.objects.create(key=key, name=name, version=version, **fields)
+            enqueue(BuildDataset.kind, target=dataset.pk, created_by=by, here=here)
+            return dataset
     except IntegrityError:
         raise Conflict(f"Somebody else has just begun to build {key}.", code="being_built")
 
@@ -172,14 +183,13 @@ def _is_worked_on(dataset: Dataset) -> bool:
     return Job.objects.for_target(dataset.pk).open().exists()
 
 
-def _work_on(dataset: Dataset, by, *, inline: bool) -> Dataset:
-    """Builds a claimed dataset, here or in a worker. Raises Conflict when it fails here."""
-    if not inline:
-        enqueue(BuildDataset.kind, target=dataset.pk, created_by=by)
-        return dataset
-    enqueue_here(BuildDataset.kind, target=dataset.pk, created_by=by)
+def _build_here(dataset: Dataset) -> Dataset:
+    """Builds a claimed dataset, unless a worker was faster to. Raises Conflict when it fails."""
+    job = dataset.job
+    if job:
+        perform(job.pk)
     dataset.refresh_from_db()
-    if dataset.status != Dataset.Status.FROZEN:
+    if dataset.status in (Dataset.Status.FAILED, Dataset.Status.CANCELLED):
         raise Conflict(dataset.error or f"{dataset} is {dataset.status}", code="build_failed")
     return dataset
 

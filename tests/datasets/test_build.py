@@ -298,6 +298,25 @@ def test_the_same_key_twice_in_one_request_is_one_dataset(user):
         services.build_dataset(request=request | {"limit": 2}, by=user, idempotency_key="k")
 
 
+@pytest.mark.parametrize("key", ["k", None])
+def test_who_asks_again_before_the_work_has_begun_does_not_begin_it_too(user, monkeypatch, key):
+    make_trace()
+    request = {"dataset_name": "set", "dataset_version": "1"}
+    asked_again = []
+
+    def perform(job_id):
+        try:
+            asked_again.append(services.build_dataset(request=request, by=user, idempotency_key=key))
+        except Conflict as conflict:
+            asked_again.append(conflict.code)
+        work.perform(job_id)
+
+    monkeypatch.setattr("datasets_app.services.datasets.perform", perform)
+    dataset, created = services.build_dataset(request=request, by=user, idempotency_key=key)
+    assert (created, dataset.status) == (True, "frozen")
+    assert asked_again == ([(dataset, False)] if key else ["being_built"])
+
+
 def test_a_failed_build_is_not_repeated_by_the_same_idempotency_key(user, home):
     make_trace()
     there = home / "datasets" / "set-1"

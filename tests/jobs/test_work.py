@@ -68,6 +68,14 @@ def test_a_bell_is_rung_only_after_the_commit(kind, rung, django_capture_on_comm
     assert rung == [job]
 
 
+def test_work_done_here_is_rung_for_by_nobody(kind, rung, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        job = work.enqueue(kind.kind, target=uuid.uuid4(), here=True)
+    work.perform(job.pk)
+    assert rung == []
+    assert kind.told == ["started", "done"]
+
+
 def test_a_doubled_message_finds_nothing_to_claim(kind, job):
     kind.act = lambda held: work.perform(held.pk)  # the second delivery arrives while the first is at work
     work.perform(job.pk)

@@ -55,21 +55,15 @@ def long_task(work: type[Work]) -> Callable:
     return task
 
 
-def enqueue(kind: str, *, target, created_by=None) -> Job:
-    """Writes the row of a piece of work and rings for it once the transaction is safe."""
-    job = Job.objects.create(kind=kind, queue=KINDS[kind].queue, target=target, created_by=created_by)
-    transaction.on_commit(lambda: ring(job), robust=True)
-    return job
+def enqueue(kind: str, *, target, created_by=None, here: bool = False) -> Job:
+    """Writes the row of a piece of work and rings for it once the transaction is safe.
 
-
-def enqueue_here(kind: str, *, target, created_by=None, watch: Callable[[Job], None] | None = None) -> Job:
-    """As `enqueue`, but does the work at once in this process: for what takes no longer than a request may.
-
-    A command lets it take longer, and passes a `watch` that is told of every tick.
+    `here` means that this process calls `perform` next, for what takes no longer than a request may: nobody else is
+    rung for. Should it not live to, the sweeper rings.
     """
     job = Job.objects.create(kind=kind, queue=KINDS[kind].queue, target=target, created_by=created_by)
-    perform(job.pk, watch)
-    job.refresh_from_db()
+    if not here:
+        transaction.on_commit(lambda: ring(job), robust=True)
     return job
 
 
@@ -82,7 +76,10 @@ def ring(job: Job) -> None:
 
 
 def perform(job_id, watch: Callable[[Job], None] | None = None) -> None:
-    """Claims a job and does it. A late, doubled or mistaken message finds nothing to claim and does nothing."""
+    """Claims a job and does it. A late, doubled or mistaken message finds nothing to claim and does nothing.
+
+    `watch` is told of every tick.
+    """
     job = Job.objects.filter(pk=job_id, status=Job.Status.QUEUED).first()
     if job is None or not _start(job):
         return
