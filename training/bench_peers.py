@@ -1,21 +1,65 @@
-"""The other side of `bench_jax`, run in an environment of its own: the same work by PyTorch and transformers.
+"""The other side of `bench_jax`: the same work by PyTorch and transformers, in an environment of their own.
 
-`python -m training.bench_peers JOB.npz` says it is ready, then answers each line on standard input with one round:
-`{"seconds": …, "losses": […]}` or `{"seconds": …, "tokens": [[…]]}`. torch is imported inside functions only.
+`Peer` is what the benchmark holds; it starts `python -m training.bench_peers JOB.npz` there, which names its versions
+and then answers each line on standard input with one round. torch is imported inside functions only.
 """
 
 import json
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TextIO, cast
 
 import numpy as np
 
 from training.shapes import ModelShape
 
+ROOT = Path(__file__).parents[1]
+PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+
 Arrays = Mapping[str, np.ndarray]
+Round = dict[str, Any]  # "seconds", what was "done" in them, and the "losses" or "tokens" that came out
+
+
+class PeerAbsent(Exception):
+    """There is nobody to compare with; the message says why."""
+
+
+class Peer:
+    """transformers at work on one job, in a process of its own that waits between rounds."""
+
+    def __init__(self, job: dict, arrays: Arrays):
+        self._job, self._arrays = job, arrays
+
+    def __enter__(self) -> Self:
+        """Raises PeerAbsent when the environment is missing or the process does not come up."""
+        if not PEER_PYTHON.exists():
+            raise PeerAbsent("not installed; `make peers` installs it")
+        self._directory = tempfile.TemporaryDirectory()
+        file = Path(self._directory.name) / "job.npz"
+        np.savez(file, job=np.array(json.dumps(self._job)), allow_pickle=False, **self._arrays)
+        command = [str(PEER_PYTHON), "-m", "training.bench_peers", str(file)]
+        self._process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._ask, self._answers = cast(TextIO, self._process.stdin), cast(TextIO, self._process.stdout)
+        self.versions = self._read()["versions"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # closes its input, which ends it
+        self._directory.cleanup()
+
+    def round(self) -> Round:
+        print(file=self._ask, flush=True)
+        return self._read()
+
+    def _read(self) -> dict:
+        line = self._answers.readline()
+        if not line:
+            raise PeerAbsent(f"its process ended with exit code {self._process.wait()}")
+        return json.loads(line)
 
 
 def main(file: Path) -> None:
@@ -90,7 +134,7 @@ def _published_names(shape: ModelShape, arrays: Arrays) -> dict[str, np.ndarray]
     return named
 
 
-def _training(model: Any, arrays: Arrays, job: dict) -> Callable[[], dict]:
+def _training(model: Any, arrays: Arrays, job: dict) -> Callable[[], Round]:
     """A bare loop, rows padded on the right to the longest of each part of `rows_at_once`."""
     import torch
 
@@ -101,7 +145,7 @@ def _training(model: Any, arrays: Arrays, job: dict) -> Callable[[], dict]:
     parts = []
     for first in range(0, len(arrays["tokens"]), job["rows_at_once"]):
         rows = slice(first, first + job["rows_at_once"])
-        longest = int(arrays["lengths"][rows].max())
+        longest = int(np.count_nonzero(arrays["segments"][rows], axis=1).max())
         parts.append([torch.tensor(arrays[name][rows, :longest]) for name in ("tokens", "targets", "loss_mask")])
 
     def update() -> float:
@@ -117,22 +161,26 @@ def _training(model: Any, arrays: Arrays, job: dict) -> Callable[[], dict]:
         optimizer.zero_grad()
         return total
 
-    def one_round() -> dict:
+    def one_round() -> Round:
         begin = time.perf_counter()
         losses = [update() for _ in range(job["updates"])]
-        return {"seconds": time.perf_counter() - begin, "losses": losses}
+        return {"seconds": time.perf_counter() - begin, "done": job["done"], "losses": losses}
 
     return one_round
 
 
-def _generation(model: Any, arrays: Arrays, job: dict) -> Callable[[], dict]:
+def _generation(model: Any, arrays: Arrays, job: dict) -> Callable[[], Round]:
     """transformers' own greedy generation, all prompts in one batch, padded on the left."""
     import torch
 
     tokens, mask = torch.tensor(arrays["tokens"]), torch.tensor(arrays["mask"])
+    stop_id = job["stop_id"]
     model.eval()
 
-    def one_round() -> dict:
+    def cut(answer: list[int]) -> list[int]:
+        return answer[: answer.index(stop_id)] if stop_id in answer else answer
+
+    def one_round() -> Round:
         begin = time.perf_counter()
         with torch.inference_mode():
             whole = model.generate(
@@ -141,10 +189,11 @@ def _generation(model: Any, arrays: Arrays, job: dict) -> Callable[[], dict]:
                 do_sample=False,
                 max_new_tokens=job["max_new_tokens"],
                 suppress_tokens=[0],
-                eos_token_id=job["stop_id"],
+                eos_token_id=stop_id,
                 pad_token_id=0,
             )
-        return {"seconds": time.perf_counter() - begin, "tokens": whole[:, tokens.shape[1] :].tolist()}
+        seconds, answers = time.perf_counter() - begin, [cut(row) for row in whole[:, tokens.shape[1] :].tolist()]
+        return {"seconds": seconds, "done": sum(map(len, answers)), "tokens": answers}
 
     return one_round
 

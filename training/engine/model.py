@@ -224,5 +224,6 @@ def turn(x: Array, sight: Sight) -> Array:
 def init_params(shape: ModelShape, seed: int) -> Params:
     """Fresh parameters: every matrix normal(0, 0.02), every norm zero. The same seed gives the same numbers."""
     model, nothing = Gemma3(shape), jnp.zeros((1, 1), jnp.int32)
-    key = jax.random.wrap_key_data(np.array(divmod(seed, 2**32), np.uint32))  # jax.random.key drops the upper half
+    halves = np.array(divmod(seed, 2**32), np.uint32)  # all 64 bits; jax.random.key drops the upper half
+    key = jax.random.wrap_key_data(jnp.asarray(halves))
     return jax.jit(lambda key: model.init(key, nothing, nothing, nothing)["params"])(key)
