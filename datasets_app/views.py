@@ -23,7 +23,7 @@ from training.splits import SPLITS
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
-EXAMPLES, FIRST_ROWS = 3, 5
+EXAMPLES, FIRST_ROWS = 3, 3
 COUNTED = 10_000  # matches counted while a person types
 
 

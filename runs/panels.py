@@ -18,10 +18,10 @@ from training.comparison import p_text
 from tunixrt.jobs.models import Beacon
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.plots import LineChart, Series, line_chart
+from tunixrt.lib.windows import window
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
 DEFAULT_SMOOTHING = 0.6
-SHOWN_CHANGES = 100
 OUTCOMES = {
     "won": {"before": False, "after": True},
     "lost": {"before": True, "after": False},
@@ -100,7 +100,7 @@ def curve(runs: Sequence[Run], query: Mapping[str, str]) -> Curve:
     lines = []
     for number, run in enumerate(runs):
         points = series.read_metrics(run.directory / series.METRICS)
-        prefix = f"{'AB'[number]} " if len(runs) > 1 else ""
+        prefix = f"{('base', 'other')[number]} " if len(runs) > 1 else ""
         for split, weight in (("train", smooth), ("valid", 0.0)):
             steps, losses = series.losses(points, split)
             if steps:
@@ -131,7 +131,7 @@ def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any
         found = services.compare_runs(base=base, other=other)
     except Refused as refused:
         return shown | {"refusal": refused.detail}
-    changed, p = found.results.changed[:SHOWN_CHANGES], p_text(found.results.p_value)
+    changed, p = window(found.results.changed, query.get("offset")), p_text(found.results.p_value)
     return shown | {"comparison": found, "changed": changed, "p": p}
 
 

@@ -60,13 +60,13 @@ def beacons() -> list[Check]:
         return []
     workers = [beacon for beacon in seen if beacon.kind == "worker"]
     sweepers = [beacon for beacon in seen if beacon.kind == "sweeper"]
-    queues = ", ".join(sorted(beacon.queue for beacon in workers)) or "none alive"
+    queues = ", ".join(sorted(beacon.queue for beacon in workers)) or "none alive: start manage.py up"
     return [
         Check("workers", "ok" if workers else "late", f"{queues}; {waiting} waiting"),
         Check(
             "sweeper",
             "ok" if sweepers else "late",
-            "alive" if sweepers else "start `manage.py up` or `manage.py sweep`",
+            "alive" if sweepers else "none alive: start manage.py up",
         ),
     ]
 

@@ -23,7 +23,7 @@ HTMX = {"HX-Request": "true"}
 
 def test_the_empty_lists_teach_the_next_step(client_in):
     assert b"seed_dataset --dataset golden-v2" in client_in.get("/datasets/").content
-    assert b"Import a file" in client_in.get("/evalsets/").content
+    assert b"Import an evalset" in client_in.get("/evalsets/").content
     assert b"import traces" in client_in.get("/datasets/build/").content
 
 

@@ -215,8 +215,8 @@ def test_two_ticked_runs_are_compared_from_the_older_to_the_newer(client_in, dat
     write_losses(other, [3.0, 1.0])
     text = page(client_in, "run_compare", query=f"?run={other.pk}&run={base.pk}")
     assert text.index(str(base.pk)) < text.index(str(other.pk))
-    assert 'data-name="A train"' in text
-    assert 'data-name="B train"' in text
+    assert 'data-name="base train"' in text
+    assert 'data-name="other train"' in text
     assert "training.seed" in text
     assert text.count("status won") == base.evalset.item_count
 

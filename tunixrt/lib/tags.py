@@ -1,13 +1,20 @@
 """Words of the templates that every room uses. A builtin library: no `{% load %}` needed."""
 
+from datetime import UTC, datetime
+
 from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import QueryDict
+from django.utils.dateformat import format as format_date
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_htmx.templatetags import django_htmx
 
 MISSING = (None, "")  # a template gives an empty text for what a mapping lacks
 
 register = template.Library()
 register.simple_tag(django_htmx.htmx_script, takes_context=True)
+register.filter(intcomma)
 
 
 @register.filter
@@ -20,6 +27,12 @@ def percent(share: float | None) -> str:
 def interval(pair: list[float] | None) -> str:
     """[0.957, 0.995] → "95.7–99.5 %"."""
     return "" if not pair else f"{100 * pair[0]:.1f}–{100 * pair[1]:.1f} %"
+
+
+@register.filter
+def points(share: float) -> str:
+    """A difference of two shares in percentage points: 0.645 → "+64.5", with the minus of typesetters."""
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 @register.filter
@@ -39,6 +52,20 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def moment(at: datetime) -> SafeString:
+    """The time to the minute; pointed at, to the second and with its zone."""
+    at = at.astimezone(UTC)
+    title, text = f"{at:%Y-%m-%d %H:%M:%S} UTC", format_date(at, "j M Y H:i")
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), title, text)
+
+
+@register.filter
+def words(name: object) -> str:
+    """ "training_failed" → "training failed"."""
+    return str(name).replace("_", " ")
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """A window of a list for a page, with the way to the one before and the one after."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -25,11 +26,11 @@ class Window:
         return self.offset + len(self.rows)
 
 
-def window(queryset: QuerySet, offset: str | None, size: int = PAGE_ROWS) -> Window:
+def window(source: QuerySet | Sequence, offset: str | None, size: int = PAGE_ROWS) -> Window:
     """The rows from `offset` on. A page forgives what the API refuses: anything odd means the start."""
     start = int(offset) if offset and offset.isascii() and offset.isdigit() and len(offset) < 11 else 0
     start = min(start, MAX_OFFSET)
-    rows = list(queryset[start : start + size + 1])
+    rows = list(source[start : start + size + 1])
     return Window(
         rows=rows[:size],
         offset=start,
