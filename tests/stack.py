@@ -1,12 +1,15 @@
 """tunixrt as a person runs it: commands, web server, workers and sweeper as processes of their own."""
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -49,6 +52,14 @@ class Stack:
     def run(self, run_id: str) -> dict:
         return next(run for run in self.ask("list_runs")["runs"] if run["id"] == run_id)
 
+    def status(self, run_id: str) -> str:
+        """A run's status straight from the database: a command takes a second, in which much can happen."""
+        if url := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(url) as server:
+                return server.execute("SELECT status FROM runs_run WHERE id = %s", [run_id]).fetchone()[0]
+        with contextlib.closing(sqlite3.connect(self.home / "db.sqlite3", timeout=20)) as file:
+            return file.execute("SELECT status FROM runs_run WHERE id = ?", [uuid.UUID(run_id).hex]).fetchone()[0]
+
     def start(self, name: str, *argv: str) -> subprocess.Popen:
         log = (self.home / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(
@@ -88,6 +99,7 @@ class Stack:
 def stack(home: Path, kind: str) -> Iterator[Stack]:
     """A migrated installation, `kind` "embedded" or "services"; everything it started is gone afterwards."""
     home.mkdir()
+    (home / "compile_cache").symlink_to(_compiled())
     database = f"tunixrt_test_{uuid.uuid4().hex[:12]}"
     environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "CELERY_BROKER_URL")}
     environment |= {
@@ -121,6 +133,12 @@ def eventually(condition: Callable[[], object], seconds: float, what: str) -> ob
             return value
         time.sleep(0.1)
     raise AssertionError(f"not within {seconds} s: {what}")
+
+
+@functools.cache
+def _compiled() -> str:
+    """What one test has compiled the next one need not: ten seconds a test."""
+    return tempfile.mkdtemp(prefix="tunixrt-compiled-")
 
 
 def _on_server(statement: str) -> None:

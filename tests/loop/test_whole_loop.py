@@ -8,20 +8,28 @@ from tests.stack import Stack, eventually
 
 pytestmark = pytest.mark.slow
 
+QUICK = {  # learns nothing worth knowing, in a few seconds and many checkpoints
+    "tokenizer": {"vocab_size": 300},
+    "data": {"max_length": 192},
+    "training": {"steps": 24, "batch_size": 2},
+    "eval": {"every": 12, "max_new_tokens": 8},
+    "checkpoint": {"every": 4, "keep": 2},
+}
 FINAL = {"completed", "training_failed", "evaluation_failed", "cancelled"}
 
 
-def launch(installation: Stack, *options: str) -> str:
+def launch(installation: Stack, config: str | dict = QUICK) -> str:
+    if isinstance(config, dict):
+        path = installation.home / "config.json"
+        path.write_text(json.dumps(config))
+        config = str(path)
     installation.manage("seed_dataset", "--dataset", "golden-v2")
-    return installation.ask("launch_run", "--dataset", "golden-v2", "--config", "golden", "--seed", "7", *options)["id"]
+    return installation.ask("launch_run", "--dataset", "golden-v2", "--config", config, "--seed", "7")["id"]
 
 
 def finish(installation: Stack, run_id: str, seconds: float = 240) -> dict:
-    def final() -> dict | None:
-        run = installation.run(run_id)
-        return run if run["status"] in FINAL else None
-
-    return eventually(final, seconds, f"run {run_id} ends")
+    eventually(lambda: installation.status(run_id) in FINAL, seconds, f"run {run_id} ends")
+    return installation.run(run_id)
 
 
 def lines(installation: Stack, run_id: str, name: str) -> list[dict]:
@@ -40,7 +48,7 @@ def trained_steps(installation: Stack, run_id: str) -> list[int]:
 def test_a_run_goes_from_pending_to_completed_and_database_and_files_agree(installation):
     installation.start_worker()
     installation.start_sweeper()
-    run_id = launch(installation)
+    run_id = launch(installation, "golden")
     run = finish(installation, run_id)
     assert run["status"] == "completed", run["error"]
     assert statuses(installation, run_id) == ["pending", "training", "evaluating", "completed"]
@@ -68,9 +76,9 @@ def test_a_run_goes_from_pending_to_completed_and_database_and_files_agree(insta
 def test_a_worker_killed_between_training_and_examination_leaves_no_run_behind(installation):
     run_id = launch(installation)
     installation.start_worker()
-    eventually(lambda: installation.run(run_id)["status"] == "evaluating", 180, "training ends")
+    eventually(lambda: installation.status(run_id) == "evaluating", 180, "training ends")
     installation.kill("worker")
-    assert installation.run(run_id)["status"] == "evaluating"
+    assert installation.status(run_id) == "evaluating"
     installation.start_sweeper()
     installation.start_worker()
     assert finish(installation, run_id)["status"] == "completed"
@@ -78,31 +86,25 @@ def test_a_worker_killed_between_training_and_examination_leaves_no_run_behind(i
     assert statuses(installation, run_id).count("completed") == 1
 
 
-def test_a_worker_killed_in_training_costs_no_step_and_doubles_none(installation):
-    run_id = launch(installation)
-    installation.start_worker("first")
-    checkpoint = installation.home / "artifacts" / "training_runs" / run_id / "checkpoints"
-    eventually(lambda: any(checkpoint.glob("[1-9]*/MANIFEST.json")), 180, "a checkpoint is sealed")
-    installation.kill("first")
-    installation.start_sweeper()
-    installation.start_worker("second")
-    run = finish(installation, run_id)
+def test_a_worker_killed_in_training_costs_no_step_and_doubles_none(embedded):
+    run_id = launch(embedded, QUICK | {"training": {"steps": 200, "batch_size": 2}})
+    embedded.start_worker("first")
+    checkpoints = embedded.home / "artifacts" / "training_runs" / run_id / "checkpoints"
+    eventually(lambda: any(checkpoints.glob("[1-9]*/MANIFEST.json")), 180, "a checkpoint is sealed")
+    embedded.kill("first")
+    embedded.start_sweeper()
+    embedded.start_worker("second")
+    run = finish(embedded, run_id)
     assert run["status"] == "completed", run["error"]
-    steps = trained_steps(installation, run_id)
+    assert run["attempt"] == 2
+    steps = trained_steps(embedded, run_id)
     assert steps == sorted(set(steps))
     assert steps[-1] == run["metrics"]["total_steps"]
 
 
-def test_a_run_launched_while_nobody_works_waits_and_then_goes(installation):
-    run_id = launch(installation)
-    assert installation.run(run_id)["status"] == "pending"
-    installation.start_worker()
-    assert finish(installation, run_id)["status"] == "completed"
-
-
 def test_a_run_is_cancelled_in_the_middle_of_training(embedded):
-    run_id = launch(embedded)
+    run_id = launch(embedded, QUICK | {"training": {"steps": 100_000, "batch_size": 2}})
     embedded.start_worker()
-    eventually(lambda: embedded.run(run_id)["status"] == "training", 60, "training begins")
+    eventually(lambda: embedded.status(run_id) == "training", 60, "training begins")
     embedded.manage("cancel_run", run_id)
     assert finish(embedded, run_id, 60)["status"] == "cancelled"
