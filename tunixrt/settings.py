@@ -40,6 +40,7 @@ PRODUCTION = env.choice("APP_ENV", "laptop", allowed=("laptop", "production")) =
 SECRET_KEY = secret_key()
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "")
+CSRF_FAILURE_VIEW = "tunixrt.views.csrf_failure"
 ADMIN_PATH = env.text("ADMIN_PATH", "admin/")
 
 if PRODUCTION:
@@ -205,7 +206,7 @@ if RUN_LEASE_SECONDS < 3 * RUN_HEARTBEAT_SECONDS:
 # --- The API ------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "tunixrt.lib.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

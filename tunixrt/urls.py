@@ -25,5 +25,6 @@ urlpatterns = [
     ),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
+handler400 = "tunixrt.views.bad_request"
 handler404 = "tunixrt.views.not_found"
 handler500 = "tunixrt.views.server_error"

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 from knox.models import AuthToken
 
 from datasets_app.models import Dataset
@@ -44,13 +44,13 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def health(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "healthy"})
 
 
 @login_not_required
-@require_GET
+@require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """Each part with its state; 503 when one that is needed does not answer."""
     checks = state.checks()
@@ -64,6 +64,14 @@ def ready(request: HttpRequest) -> HttpResponse:
 def favicon(request: HttpRequest) -> HttpResponse:
     """Browsers ask for this address on pages that name no icon of their own, such as the admin's."""
     return redirect(static("tunixrt/mark.svg"))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _plain_error(request, 400, "malformed", "The request cannot be read: a host, a form or a header is wrong.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _plain_error(request, 403, "permission_denied", f"{reason} Reload the page you came from and send it again.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

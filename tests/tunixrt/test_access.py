@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from knox.models import AuthToken
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,8 @@ def test_a_stranger_gets_nothing(client, name, path, method):
 
 
 @pytest.mark.parametrize(
-    "header", ["Token wrong", "Token", "Bearer x", "Token \udce9".encode("utf-8", "replace").decode()]
+    "header",
+    ["Token wrong", "Token", "Bearer x", "Token \udce9".encode("utf-8", "replace").decode(), "Token \xff\xfe"],
 )
 def test_a_wrong_token_opens_nothing(client, header):
     assert client.get("/api/traces", headers={"Authorization": header}).status_code == 401
@@ -73,6 +75,31 @@ def test_the_api_by_session_asks_for_the_csrf_token_too(user):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(user)
     assert strict.post("/api/traces", data="{}", content_type="application/json").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"path": "/api/traces/import", "data": {f"field{i}": "x" for i in range(1001)}}, 400),
+        ({"path": "/api/health", "data": {}}, 403),
+    ],
+)
+def test_what_the_frame_refuses_under_api_is_json_too(user, request_, status):
+    strict = Client(enforce_csrf_checks=True)
+    token = AuthToken.objects.create(user)[1]
+    response = strict.post(**request_, headers={"Authorization": f"Token {token}"})
+    assert response.status_code == status
+    assert set(response.json()) == {"detail", "code", "request_id", "errors"}
+
+
+def test_a_page_refused_for_its_host_is_400_and_says_so(client):
+    response = client.get("/login", headers={"Host": "evil.example"})
+    assert response.status_code == 400
+    assert b"cannot be read" in response.content
+
+
+def test_health_answers_head_for_load_balancers(client):
+    assert client.head("/api/health").status_code == client.head("/api/health/ready").status_code == 200
 
 
 def test_get_never_logs_out(client_in):
