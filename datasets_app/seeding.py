@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from datasets_app.build_request import SEEDS
 from datasets_app.keys import split_key
 from training.canonical import stable_id
 from training.errors import Fault, Invalid, echo
@@ -48,6 +49,9 @@ def read_seeded_set(key: str, count: int | None, seed: int | None, difficulty: i
     Raises Invalid for another key, and for a count, seed or difficulty that the set does not have.
     """
     name, _ = split_key(key)
+    if seed is not None and seed not in SEEDS:
+        message = f"is {seed}; it must lie between 0 and {SEEDS[-1]}"
+        raise Invalid(Fault(("seed",), message, "number_out_of_range"))
     if key in GOLDEN:
         if difficulty is not None:
             raise Invalid(Fault(("difficulty",), f"{key} has none; leave it out", "unknown_field"))

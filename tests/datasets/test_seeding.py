@@ -121,6 +121,8 @@ def test_a_trace_of_the_same_content_and_another_meta_is_never_taken_silently():
         ({"key": "golden-v1", "seed": 3}, "unknown_field"),
         ({"key": "golden-v1", "difficulty": 3}, "unknown_field"),
         ({"key": "golden-v2", "count": 101}, "number_out_of_range"),
+        ({"key": "golden-v2", "seed": -1}, "number_out_of_range"),
+        ({"key": "golden-v2", "seed": 2**63}, "number_out_of_range"),
         ({"key": "chain-1", "count": 0}, "number_out_of_range"),
         ({"key": "chain-1", "seed": -1}, "number_out_of_range"),
         ({"key": "chain-1", "difficulty": 10**6}, "number_out_of_range"),
