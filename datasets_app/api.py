@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from datasets_app import schemas, services
 from datasets_app.models import Dataset, EvalItem, EvalSet
 from training.errors import Fault, Invalid
-from tunixrt.lib.api import only_known, read_object
+from tunixrt.lib.api import body_of, only_known, read_object
 from tunixrt.lib.pagination import WINDOW, page
 from tunixrt.lib.schemas import WINDOW_PARAMETERS
 
@@ -33,7 +33,7 @@ class DatasetBuild(APIView):
     def post(self, request: Request) -> Response:
         """201 when it is frozen, 202 when a worker builds it, 200 when it was there already."""
         dataset, is_new = services.build_dataset(
-            request=request.data, by=request.user, idempotency_key=request.headers.get("Idempotency-Key")
+            request=body_of(request), by=request.user, idempotency_key=request.headers.get("Idempotency-Key")
         )
         row = dataset.to_dict()
         is_frozen = dataset.status == Dataset.Status.FROZEN
@@ -96,8 +96,7 @@ class EvalsetList(APIView):
 
         The same items make the same evalset, however often they are sent.
         """
-        body = read_object(request.data, {"dataset_key", "split", "name", "items"})
-        return Response(make_evalset(body, request.user).to_dict(), status=201)
+        return Response(make_evalset(body_of(request), request.user).to_dict(), status=201)
 
 
 class EvalsetDetail(APIView):
@@ -110,12 +109,15 @@ class EvalsetDetail(APIView):
         )
 
 
-def make_evalset(body: Mapping[str, Any], by) -> EvalSet:
+def make_evalset(data: Any, by) -> EvalSet:
+    body = read_object(data, {"dataset_key", "split", "name", "items"})
     if "dataset_key" in body:
+        read_object(body, {"dataset_key", "split"})
         dataset = Dataset.objects.with_key(text(body, "dataset_key")).first()
         if dataset is None:
             raise Invalid(Fault(("dataset_key",), "there is no dataset with this key", "unknown_dataset"))
         return services.evalset_from_split(dataset=dataset, split=text(body, "split"), by=by)
+    read_object(body, {"name", "items"})
     if "items" in body:
         return services.evalset_from_items(items=body["items"], name=text(body, "name"), by=by)
     return services.shipped_evalset(name=text(body, "name"), by=by)

@@ -99,11 +99,12 @@ class Dataset(models.Model):
         return Job.objects.for_target(self.pk).first()
 
     def check_readable(self) -> None:
-        """Raises Conflict while the dataset is not frozen, Unavailable when its file is gone."""
+        """Raises Conflict while the dataset is not frozen, Unavailable when a file of it is gone."""
         if self.status != self.Status.FROZEN:
             raise Conflict(f"{self} is {self.status}, not frozen.", code="not_frozen")
-        if not self.rows_path.exists():
-            raise Unavailable(f"{self.rows_path} is missing. Build {self} again as it was: that restores it.")
+        for path in (self.rows_path, self.manifest_path):
+            if not path.exists():
+                raise Unavailable(f"{path} is missing. Build {self} again as it was: that restores it.")
 
     def to_dict(self) -> dict[str, Any]:
         """The dataset as a list shows it."""

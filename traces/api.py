@@ -21,7 +21,7 @@ from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
 from training.strict_json import located
 from tunixrt.jobs.services import once
-from tunixrt.lib.api import StrictJSONParser, only_known, read_object
+from tunixrt.lib.api import StrictJSONParser, body_of, only_known, read_object
 from tunixrt.lib.errors import Refused, TooLarge
 from tunixrt.lib.pagination import WINDOW, page
 from tunixrt.lib.schemas import WINDOW_PARAMETERS
@@ -44,7 +44,7 @@ class BatchParser(StrictJSONParser):
     """A list of traces, as rows, so that each is bounded and each is told its own faults."""
 
     def read(self, body: bytes) -> list[Row]:
-        if not body.lstrip().startswith(b"["):
+        if not body.lstrip(b" \t\r\n").startswith(b"["):
             raise Invalid(Fault((), f"is {kind(super().read(body))}; it must be a list of traces", "wrong_type"))
         return list(read_rows(io.BytesIO(body), max_row_bytes=settings.TRACE_MAX_BYTES))
 
@@ -157,12 +157,6 @@ class UngarExport(APIView):
     @extend_schema(responses={501: None})
     def get(self, request: Request) -> Response:
         services.refuse_ungar()
-
-
-def body_of(request: Request) -> Any:
-    if request.stream is None:
-        raise Invalid(Fault((), "the body is empty; send JSON", "json"))
-    return request.data
 
 
 def read_batch(rows: list[Row]) -> list[dict]:

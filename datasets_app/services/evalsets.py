@@ -10,7 +10,10 @@ from datasets_app.models import Dataset, EvalItem, EvalSet
 from datasets_app.rows import check_split, read_lines
 from training.errors import Fault, Invalid, echo
 from training.evalsets import evalset_sha256, item_from_row, validate_items, write_evalset
+from training.json_rules import text_faults
 from tunixrt.lib.errors import Rule
+
+MAX_NAME = 200
 
 
 def evalset_for(dataset: Dataset, by) -> EvalSet:
@@ -59,10 +62,19 @@ def shipped_evalset(*, name: str, by) -> EvalSet:
     return evalset_from_file(path=SHIPPED[name], name=name, by=by)
 
 
+def _check_name(name: str) -> None:
+    faults = list(text_faults(name, ("name",)))
+    if len(name) > MAX_NAME:
+        faults.append(Fault(("name",), f"is {len(name)} characters long; at most {MAX_NAME} are allowed", "too_long"))
+    if faults:
+        raise Invalid(faults)
+
+
 def _store_evalset(items: list[dict], *, name: str, origin: str, by, **fields: Any) -> EvalSet:
     """The evalset with these items: the one that is there already, or a new one."""
+    _check_name(name)
     sha256 = evalset_sha256(items)
-    evalset = EvalSet(name=name[:200], sha256=sha256, origin=origin, item_count=len(items), created_by=by, **fields)
+    evalset = EvalSet(name=name, sha256=sha256, origin=origin, item_count=len(items), created_by=by, **fields)
     if not evalset.path.exists():
         write_evalset(evalset.path, items)
     try:

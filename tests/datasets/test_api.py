@@ -10,6 +10,7 @@ from tests.factories import make_trace, make_traces
 
 pytestmark = pytest.mark.django_db
 BODY = {"dataset_name": "set", "dataset_version": "1"}
+ITEM = {"id": "1", "prompt": "1+1?", "expected_answer": "2", "category": "sum", "difficulty": "easy"}
 
 
 def post(api, path, body, **headers):
@@ -80,9 +81,33 @@ def test_bad_bodies_are_refused(api, body, status):
     assert not Dataset.objects.exists()
 
 
-def test_a_body_that_is_not_json_is_400(api):
-    response = api.post("/api/datasets/build", "{", content_type="application/json")
-    assert response.status_code == 400
+@pytest.mark.parametrize("path", ["/api/datasets/build", "/api/evalsets"])
+@pytest.mark.parametrize("body", ["{", ""])
+def test_a_body_that_is_not_json_is_400(api, path, body):
+    assert api.post(path, body, content_type="application/json").status_code == 400
+
+
+def test_a_manifest_that_is_gone_from_the_disk_is_503_and_says_how_it_comes_back(api):
+    make_trace()
+    post(api, "/api/datasets/build", BODY)
+    Dataset.objects.get().manifest_path.unlink()
+    response = api.get("/api/datasets/set-1/manifest.json")
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert post(api, "/api/datasets/build", BODY).status_code == 200
+    assert api.get("/api/datasets/set-1/manifest.json").status_code == 200
+
+
+def test_an_idempotency_key_that_is_too_long_is_refused_not_cut(api):
+    make_trace()
+    refused = post(api, "/api/datasets/build", BODY, **{"Idempotency-Key": "k" * 201})
+    assert (refused.status_code, refused.json()["errors"][0]["type"]) == (422, "too_long")
+    assert not Dataset.objects.exists()
+
+
+def test_a_name_that_nobody_knows_is_told_in_short_and_printably(api):
+    refused = post(api, "/api/evalsets", {"\x1b[31m" + "x" * 1000: 1}).json()
+    assert len(refused["detail"]) < 200
+    assert refused["detail"].isprintable()
 
 
 def test_lists_are_windows_newest_first_in_few_queries(api, django_assert_num_queries):
@@ -138,8 +163,7 @@ def test_evalsets_are_made_of_splits_items_and_what_is_shipped(api, django_asser
     assert made.status_code == 201
     assert post(api, "/api/evalsets", {"dataset_key": "golden-v2", "split": "test"}).json() == made.json()
     assert post(api, "/api/evalsets", {"name": "eval_v1"}).json()["item_count"] == 25
-    row = {"id": "1", "prompt": "1+1?", "expected_answer": "2", "category": "sum", "difficulty": "easy"}
-    assert post(api, "/api/evalsets", {"name": "mine", "items": [row]}).status_code == 201
+    assert post(api, "/api/evalsets", {"name": "mine", "items": [ITEM]}).status_code == 201
     with django_assert_num_queries(3):
         listed = api.get("/api/evalsets").json()["data"]
     assert {entry["dataset_key"] for entry in listed} == {None, "golden-v2"}
@@ -162,6 +186,9 @@ def test_evalsets_are_made_of_splits_items_and_what_is_shipped(api, django_asser
         {"name": "x", "items": [{"id": "1"}]},
         {"items": []},
         {"extra": 1},
+        {"name": "n" * 201, "items": [ITEM]},
+        {"dataset_key": "golden-v1", "split": "train", "items": [ITEM]},
+        {"name": "mine", "items": [ITEM], "split": "train"},
     ],
 )
 def test_an_evalset_that_cannot_be_is_422(api, body):

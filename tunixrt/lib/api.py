@@ -11,10 +11,12 @@ from django.http import Http404
 from django.utils.http import parse_header_parameters
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from training.errors import Fault, Invalid, echo
+from training.json_rules import place
 from training.strict_json import parse_json
 from tunixrt.lib.errors import Refused, TooLarge
 
@@ -68,10 +70,17 @@ def answer_error(error: Exception, context: Mapping) -> Response | None:
     return response
 
 
+def body_of(request: Request) -> Any:
+    """The body as its parser read it. Raises Invalid when there is none, which the framework takes for `{}`."""
+    if request.stream is None:
+        raise Invalid(Fault((), "the body is empty; send JSON", "json"))
+    return request.data
+
+
 def only_known(query: Mapping[str, str], known: set[str]) -> None:
     """Refuses query parameters that no rule reads, by name, and NUL in any value."""
     faults = [
-        Fault((name,), f"is not a parameter here; known are {', '.join(sorted(known))}", "unknown_parameter")
+        Fault((place(name),), f"is not a parameter here; known are {', '.join(sorted(known))}", "unknown_parameter")
         for name in query
         if name not in known
     ]
@@ -87,7 +96,8 @@ def read_object(data: Any, known: set[str]) -> dict:
     unknown = [key for key in data if key not in known]
     if unknown:
         allowed = ", ".join(sorted(known))
-        raise Invalid(Fault((key,), f"is not known here; allowed are {allowed}", "unknown_field") for key in unknown)
+        msg = f"is not known here; allowed are {allowed}"
+        raise Invalid(Fault((place(key),), msg, "unknown_field") for key in unknown)
     return data
 
 
