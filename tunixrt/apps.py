@@ -7,4 +7,8 @@ class FrameConfig(AppConfig):
     verbose_name = "tunixrt"
 
     def ready(self) -> None:
+        from django.contrib import admin
+
         from tunixrt import celery  # noqa: F401  (every process rings at the configured broker)
+
+        admin.site.site_header = admin.site.site_title = "tunixrt"
