@@ -1,9 +1,10 @@
-"""Conditions on JSON columns that mean the same on SQLite and on PostgreSQL."""
+"""Conditions that mean the same on SQLite and on PostgreSQL."""
 
 from typing import Any
 
 from django.db import models
 from django.db.models import F, Func
+from django.db.models.lookups import Contains
 
 from training.canonical import canonical_json
 
@@ -36,3 +37,24 @@ class MetaEquals(Func):
     def as_postgresql(self, compiler, connection, **context: Any):
         column, parameters = compiler.compile(self.source_expressions[0])
         return f"{column} @> %s::jsonb", (*parameters, canonical_json({self.name: self.value}))
+
+
+@models.TextField.register_lookup
+class Holds(Contains):
+    """The text occurs, whatever the case of its ASCII letters.
+
+    Beyond ASCII, SQLite compares case and PostgreSQL's locale decides: a dataset must not depend on either.
+    """
+
+    lookup_name = "holds"
+
+    def as_sql(self, compiler, connection):
+        return self._condition(compiler, connection, r"{} LIKE {} ESCAPE '\'")
+
+    def as_postgresql(self, compiler, connection):
+        return self._condition(compiler, connection, '{} COLLATE "C" ILIKE {}')
+
+    def _condition(self, compiler, connection, template: str):
+        column, parameters = self.process_lhs(compiler, connection)
+        text, texts = self.process_rhs(compiler, connection)
+        return template.format(column, text), (*parameters, *texts)

@@ -111,10 +111,10 @@ class TraceQuerySet(models.QuerySet):
         return self.order_by("-created_at", "-id")
 
     def search(self, words: str) -> Self:
-        """Traces in whose prompt or final answer every one of `words` occurs."""
+        """Traces in whose prompt or final answer every one of `words` occurs; ASCII letters in either case."""
         found = self
         for word in words.replace("\0", " ").split()[:20]:
-            found = found.filter(Q(prompt__icontains=word) | Q(final_answer__icontains=word))
+            found = found.filter(Q(prompt__holds=word) | Q(final_answer__holds=word))
         return found
 
     def matching(self, filters: dict[str, Any]) -> Self:

@@ -14,7 +14,7 @@ from training.schema import read_trace
 from traces.services import store_traces
 for i in range(60):
     payload = read_trace({
-        "trace_version": "1.0", "prompt": f"{'aAäßZ_'[i % 6]} number {i % 40}?", "final_answer": str(i),
+        "trace_version": "1.0", "prompt": f"{'aAäÄZ_'[i % 6]} number {i % 40}?", "final_answer": str(i),
         "steps": [{"i": 7, "type": "b", "content": "z\\u2028é"}, {"i": 0, "type": "a", "content": "\\U0001f600"}],
         "meta": {"weight": [1e2, 1.50, 1e22, -0.0, 5e-324, 0.1 + i], "source": "x", "big": 2**62 + i},
     })
@@ -24,6 +24,7 @@ for i in range(60):
 BUILDS = {
     "latest-1": ("latest", "1", "--limit", "25"),
     "all-1": ("all", "1", "--strategy", "all", "--source", "x"),
+    "words-1": ("words", "1", "--strategy", "all", "--q", "ä NUMBER"),
     "random-1": ("random", "1", "--strategy", "random", "--seed", "11", "--limit", "30"),
 }
 
@@ -42,3 +43,4 @@ def test_dataset_files_are_byte_identical_on_sqlite_and_postgresql(tmp_path):
     embedded, server = built(tmp_path / "embedded", "embedded"), built(tmp_path / "services", "services")
     assert embedded == server
     assert len(embedded["all-1"].splitlines()) == 60
+    assert len(embedded["words-1"].splitlines()) == 10  # those with "ä" and not those with "Ä"
