@@ -34,7 +34,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     """Tokens for the API: made here, shown once, stored only as a hash."""
     made = None
     if request.method == "POST" and request.POST.get("revoke"):
-        AuthToken.objects.filter(user=request.user, token_key=request.POST["revoke"]).delete()
+        AuthToken.objects.filter(user=request.user, token_key=request.POST["revoke"].replace("\0", "")).delete()
         messages.success(request, "The token is revoked.")
         return redirect("tokens")
     if request.method == "POST":

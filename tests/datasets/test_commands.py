@@ -4,7 +4,7 @@ import json
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 
 from datasets_app.models import Dataset, EvalSet
 from tests.factories import make_traces
@@ -61,6 +61,21 @@ def test_export_dataset_writes_a_file_or_prints(tmp_path):
     assert target.read_text() == printed
 
 
+def test_an_export_to_standard_output_is_the_rows_and_nothing_else():
+    run("seed_golden_dataset", "--dataset", "golden-v1")
+    assert len(run("export_dataset", "golden-v1", "--json").splitlines()) == 5
+
+
+def test_with_json_a_file_that_cannot_be_used_is_told_in_json(tmp_path, capsys):
+    run("seed_golden_dataset", "--dataset", "golden-v1")
+    for arguments in (("export_dataset", "golden-v1", "--output", str(tmp_path)), ("import_evalset", str(tmp_path))):
+        out = StringIO()
+        with pytest.raises(SystemExit) as stopped:
+            call_command(*arguments, "--json", stdout=out)
+        assert stopped.value.code == 1
+        assert "cannot be" in json.loads(out.getvalue())["detail"]
+
+
 def test_export_dataset_of_nothing_fails(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("export_dataset", "nothing-1", "--output", str(tmp_path / "out"))
@@ -68,8 +83,9 @@ def test_export_dataset_of_nothing_fails(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_import_evalset_takes_a_path_or_a_shipped_name(tmp_path):
+def test_import_evalset_takes_a_path_or_a_shipped_name(tmp_path, capsys):
     assert json.loads(run("import_evalset", "eval_v1", "--json"))["item_count"] == 25
-    with pytest.raises(CommandError, match="cannot be read"):
+    with pytest.raises(SystemExit):
         run("import_evalset", str(tmp_path / "absent.jsonl"))
+    assert "cannot be read" in capsys.readouterr().err
     assert EvalSet.objects.count() == 1

@@ -107,6 +107,12 @@ def test_get_never_logs_out(client_in):
     assert client_in.get("/").status_code == 200
 
 
+def test_revoking_what_can_be_no_token_revokes_nothing(client_in):
+    client_in.post("/tokens")
+    client_in.post("/tokens", {"revoke": "a\0b"})
+    assert AuthToken.objects.count() == 1
+
+
 def test_a_token_is_shown_once_works_and_can_be_revoked(client_in, client):
     page = client_in.post("/tokens")
     token = page.context["made"]

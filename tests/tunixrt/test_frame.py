@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from tests.needs import ROOT
 
@@ -85,6 +85,15 @@ def test_what_is_not_there_is_404_with_a_request_id(client_in, path):
     response = client_in.get(path)
     assert response.status_code == 404
     assert response["X-Request-ID"]
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"), [("up", "port", 99999), ("up", "port", -1), ("sweep", "seconds", -1.0)]
+)
+def test_a_number_that_cannot_be_is_wrong_use(command, option, value):
+    with pytest.raises(CommandError, match=f"--{option} {value}: must") as refused:
+        call_command(command, **{option: value})
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.django_db

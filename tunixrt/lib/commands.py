@@ -17,7 +17,8 @@ DONE, FAILED, WRONG_USE, GATE_SAID_NO = 0, 1, 2, 3  # exit codes
 class Command(BaseCommand):
     """A command that calls one service. Subclasses write `add_options` and `run`.
 
-    `run` returns what `--json` prints (a dict); without `--json`, `show` turns it into lines for a person.
+    `run` returns what `--json` prints (a dict); without `--json`, `show` turns it into lines for a person. An empty
+    one means that `run` has written the answer itself.
     Exit codes: 0 done, 1 failed, 2 wrong use (argparse's own), 3 the gate said no.
     """
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         except Refused as refused:
             lines = [refused.detail, *map(str, refused.faults)]
             self.fail(refused.code, lines, [fault.to_dict() for fault in refused.faults], as_json)
-        if as_json:
+        if as_json and result:
             self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
         else:
             for line in self.show(result):

@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from datasets_app import services
 from datasets_app.exports import EXPORTS
 from datasets_app.models import Dataset
 from training.files import write_lines_atomic
 from training.splits import SPLITS
 from tunixrt.lib.commands import Command as Base
-from tunixrt.lib.errors import NotFound
+from tunixrt.lib.errors import NotFound, Refused
 
 
 class Command(Base):
@@ -36,7 +34,7 @@ class Command(Base):
         try:
             write_lines_atomic(output, rows)
         except OSError as error:
-            raise CommandError(f"{output} cannot be written: {error.strerror}")
+            raise Refused(f"{output} cannot be written: {error.strerror}", code="not_written")
         return {"dataset_key": key, "format": format, "rows": self.rows, "output": str(output)}
 
     def counted(self, rows: Iterator[str]) -> Iterator[str]:

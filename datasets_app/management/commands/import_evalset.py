@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from datasets_app import services
 from datasets_app.evalset_files import EVALSET, FILE_FORMATS, SHIPPED
 from tunixrt.lib.commands import Command as Base
+from tunixrt.lib.errors import NotFound
 
 
 class Command(Base):
@@ -25,4 +24,4 @@ class Command(Base):
         try:
             return services.evalset_from_file(path=path, name=name or path.stem, format=format, by=None).to_dict()
         except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}")
+            raise NotFound(f"{path} cannot be read: {error.strerror}")

@@ -5,6 +5,7 @@ import time
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from tunixrt.lib.commands import WRONG_USE
 from tunixrt.people import first_admin
 from tunixrt.processes import Fleet, web, workers_and_sweeper
 
@@ -17,6 +18,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="Port to serve on (default 8000).")
 
     def handle(self, *, host: str, port: int, **options) -> None:
+        if not 1 <= port <= 65535:
+            raise CommandError(f"--port {port}: must lie between 1 and 65535", returncode=WRONG_USE)
         if taken(host, port):
             raise CommandError(f"Port {port} on {host} is taken. Give another one: manage.py up --port {port + 1}")
         call_command("migrate", verbosity=0)

@@ -2,12 +2,13 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from tunixrt.jobs.models import Beacon
 from tunixrt.jobs.work import Sweeper
+from tunixrt.lib.commands import WRONG_USE
 
 
 class Command(BaseCommand):
@@ -18,6 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, default=1.0, help="Pause between two sweeps (default 1).")
 
     def handle(self, *, once: bool, seconds: float, **options) -> None:
+        if not 0 < seconds <= 3600:
+            raise CommandError(f"--seconds {seconds}: must be more than 0 and at most 3600", returncode=WRONG_USE)
         sweeper = Sweeper(settings.RUN_LEASE_SECONDS)
         lit = float("-inf")
         while True:
