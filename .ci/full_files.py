@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from training.formats import read_traces  # noqa: E402
+from training.formats import read_traces
 
 
 def main(folder: Path) -> int:

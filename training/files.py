@@ -48,7 +48,7 @@ def directory_atomic(path: Path) -> Iterator[Path]:
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
         yield aside
-        os.chmod(aside, 0o755)
+        os.chmod(aside, 0o755)  # noqa: S103 (as any new directory: mkdtemp's is for its owner alone)
         fsync_directory(aside)
         if path.exists():
             raise FileExistsError(path)

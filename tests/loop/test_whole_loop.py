@@ -87,7 +87,7 @@ def test_a_worker_killed_between_training_and_examination_leaves_no_run_behind(i
 
 
 def test_a_worker_killed_in_training_costs_no_step_and_doubles_none(embedded):
-    run_id = launch(embedded, QUICK | {"training": {"steps": 200, "batch_size": 2}})
+    run_id = launch(embedded, QUICK | {"training": {"steps": 60, "batch_size": 2}})
     embedded.start_worker("first")
     checkpoints = embedded.home / "artifacts" / "training_runs" / run_id / "checkpoints"
     eventually(lambda: any(checkpoints.glob("[1-9]*/MANIFEST.json")), 180, "a checkpoint is sealed")
