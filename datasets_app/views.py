@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from datasets_app import services
 from datasets_app.evalset_files import SHIPPED
@@ -27,7 +27,7 @@ EXAMPLES, FIRST_ROWS = 3, 3
 COUNTED = 10_000  # matches counted while a person types
 
 
-@require_GET
+@require_safe
 def dataset_list(request: HttpRequest) -> HttpResponse:
     datasets = window(Dataset.objects.newest_first(), request.GET.get("offset"))
     return render(request, "datasets/list.html", {"room": "datasets", "window": datasets})
@@ -41,13 +41,13 @@ def dataset_build(request: HttpRequest) -> HttpResponse:
     return render(request, "datasets/build.html", {"room": "datasets", "form": form} | _matches(request))
 
 
-@require_GET
+@require_safe
 def dataset_matches(request: HttpRequest) -> HttpResponse:
     """How many traces the filters leave, while they are being typed."""
     return render(request, "datasets/_matches.html", _matches(request))
 
 
-@require_GET
+@require_safe
 def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
     dataset = _find(key)
     if request.htmx:
@@ -76,7 +76,7 @@ def dataset_cancel(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("dataset_detail", dataset.key)
 
 
-@require_GET
+@require_safe
 def dataset_export(request: HttpRequest, key: str) -> HttpResponseBase:
     dataset, format, split = _find(key), request.GET.get("format", "trace"), request.GET.get("split") or None
     try:
@@ -89,7 +89,7 @@ def dataset_export(request: HttpRequest, key: str) -> HttpResponseBase:
     return StreamingHttpResponse(rows, content_type="application/x-ndjson; charset=utf-8", headers=headers)
 
 
-@require_GET
+@require_safe
 def dataset_manifest(request: HttpRequest, key: str) -> HttpResponseBase:
     dataset = _find(key)
     try:
@@ -113,7 +113,7 @@ def dataset_evalset(request: HttpRequest, key: str) -> HttpResponse:
     return redirect("evalset_detail", evalset.pk)
 
 
-@require_GET
+@require_safe
 def trace_datasets(request: HttpRequest, trace_id: UUID) -> HttpResponse:
     """The datasets that hold a trace, for the trace's page."""
     trace = get_object_or_404(Trace.objects.visible(), pk=trace_id)
@@ -122,13 +122,13 @@ def trace_datasets(request: HttpRequest, trace_id: UUID) -> HttpResponse:
     return render(request, template, {"room": "traces", "trace": trace, "datasets": datasets})
 
 
-@require_GET
+@require_safe
 def evalset_list(request: HttpRequest) -> HttpResponse:
     evalsets = window(EvalSet.objects.with_dataset().newest_first(), request.GET.get("offset"))
     return render(request, "evalsets/list.html", {"room": "evalsets", "window": evalsets, "shipped": SHIPPED})
 
 
-@require_GET
+@require_safe
 def evalset_detail(request: HttpRequest, evalset_id: UUID) -> HttpResponse:
     evalset = get_object_or_404(EvalSet.objects.with_dataset(), pk=evalset_id)
     items = window(evalset.items.all(), request.GET.get("offset"))

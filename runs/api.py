@@ -17,7 +17,7 @@ from runs.artifacts import content_type, list_artifacts, open_artifact
 from runs.models import Evaluation, Prediction, Run
 from training.errors import Fault, Invalid, echo
 from tunixrt.jobs.services import once
-from tunixrt.lib.api import only_known, read_object
+from tunixrt.lib.api import body_of, only_known, read_object
 from tunixrt.lib.errors import Conflict
 from tunixrt.lib.pagination import WINDOW, page, whole_number
 from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
@@ -49,7 +49,7 @@ class Runs(APIView):
     )
     def post(self, request: Request) -> Response:
         """Launches a run. With `dry_run`, answers the checked plan and stores nothing."""
-        body = dict(read_object(request.data, LAUNCH | {"dry_run"}))
+        body = dict(read_object(body_of(request), LAUNCH | {"dry_run"}))
         if "dataset_key" not in body:
             raise Invalid(Fault(("dataset_key",), "is missing; give the key of a frozen dataset", "missing_field"))
         if flag(body, "dry_run"):

@@ -1,6 +1,5 @@
 """What every face asks of this room: launch, cancel, do again, examine again, compare, rank."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,13 +13,13 @@ from runs.models import Evaluation, Run
 from training.config import MAX_SEED, TrainConfig, named_config
 from training.dataset_file import read_dataset
 from training.errors import Fault, Invalid, echo
+from training.json_rules import text_faults
 from training.plan import RunPlan, plan
 from training.results import Comparison, compare
 from tunixrt.jobs import work
 from tunixrt.jobs.work import enqueue
 from tunixrt.lib.errors import Conflict, Rule, Unavailable
 
-KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,192}")
 MAX_NAME = 200
 RETRIED = (Run.Status.TRAINING_FAILED, Run.Status.EVALUATION_FAILED, Run.Status.CANCELLED)
 RESUMED = (Run.Status.TRAINING_FAILED, Run.Status.CANCELLED)
@@ -213,7 +212,7 @@ def _checked_config(config: dict | None, config_name: str | None) -> TrainConfig
 
 
 def _frozen_dataset(key: object) -> Dataset:
-    dataset = Dataset.objects.by_key(key) if isinstance(key, str) and KEY.fullmatch(key) else None
+    dataset = Dataset.objects.with_key(key).first() if isinstance(key, str) else None
     if dataset is None:
         raise Invalid(Fault(("dataset_key",), f"there is no dataset {echo(key)}", "unknown_dataset"))
     if dataset.status != Dataset.Status.FROZEN:
@@ -222,9 +221,11 @@ def _frozen_dataset(key: object) -> Dataset:
 
 
 def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or "\0" in name or len(name) > MAX_NAME:
+    if not isinstance(name, str) or len(name) > MAX_NAME:
         msg = f"must be text of at most {MAX_NAME} characters, not {echo(name)}"
         raise Invalid(Fault(("name",), msg, "wrong_value"))
+    if faults := list(text_faults(name, ("name",))):
+        raise Invalid(faults)
     return name.strip()
 
 

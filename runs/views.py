@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import reselect, reswap, retarget
 
 from datasets_app.models import Dataset, EvalSet
@@ -18,7 +18,7 @@ from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
 
-@require_GET
+@require_safe
 def run_list(request: HttpRequest) -> HttpResponse:
     runs = Run.objects.with_dataset().newest_first()
     status = request.GET.get("status")
@@ -42,7 +42,7 @@ def launch(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/launch.html", {"room": "runs", "form": form, "plan": plan})
 
 
-@require_GET
+@require_safe
 def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
     context = {
@@ -61,7 +61,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return render(request, "runs/detail.html", context)
 
 
-@require_GET
+@require_safe
 def live(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """What changes while a run is open. A page that still asks when it has ended gets the whole of itself anew."""
     run = find(run_id)
@@ -70,13 +70,13 @@ def live(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return retarget(reswap(reselect(detail(request, run_id), "#main"), "outerHTML"), "#main")
 
 
-@require_GET
+@require_safe
 def curve(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
     return render(request, "runs/_curve.html", {"run": run, "curve": panels.curve([run], request.GET)})
 
 
-@require_GET
+@require_safe
 def log(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
     return render(request, "runs/_log.html", {"run": run, "log": panels.log(run)})
@@ -94,7 +94,7 @@ def act(request: HttpRequest, run_id: UUID, service: Callable) -> HttpResponse:
     return redirect("run_detail", concerned.pk)
 
 
-@require_GET
+@require_safe
 def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
     stage = "before" if request.GET.get("stage") == "before" else "after"
@@ -120,7 +120,7 @@ def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return render(request, "runs/predictions.html", context)
 
 
-@require_GET
+@require_safe
 def prediction(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     """One item, answered before and after training."""
     run = find(run_id)
@@ -133,7 +133,7 @@ def prediction(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse
     return render(request, "runs/prediction.html", {"room": "runs", "run": run, "item": item, "answers": answers})
 
 
-@require_GET
+@require_safe
 def artifact(request: HttpRequest, run_id: UUID, name: str) -> FileResponse:
     try:
         file = open_artifact(find(run_id).directory, name)
@@ -145,7 +145,7 @@ def artifact(request: HttpRequest, run_id: UUID, name: str) -> FileResponse:
     return response
 
 
-@require_GET
+@require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Two runs beside each other; `run` twice, as the list's boxes send it, means the older one as base."""
     ticked = sorted(request.GET.getlist("run"))
@@ -158,7 +158,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/compare.html", context)
 
 
-@require_GET
+@require_safe
 def leaderboard(request: HttpRequest) -> HttpResponse:
     """Runs ranked on one evalset: the one asked for, else that of the newest completed run."""
     evalsets = EvalSet.objects.filter(runs__status=Run.Status.COMPLETED).distinct()
@@ -170,7 +170,7 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     return render(request, "runs/leaderboard.html", context)
 
 
-@require_GET
+@require_safe
 def dataset_runs(request: HttpRequest, key: str) -> HttpResponse:
     """The runs of a dataset, for the dataset's page."""
     dataset = get_object_or_404(Dataset, key=key.replace("\0", "\ufffd"))

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from traces import services
 from traces.forms import FORMAT_HELP, FilterForm, ImportForm
@@ -15,7 +15,7 @@ from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
 
-@require_GET
+@require_safe
 def trace_list(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     filters, faults = form.filters()
@@ -28,7 +28,7 @@ def trace_list(request: HttpRequest) -> HttpResponse:
     return page(request, "traces/trace_list.html", context)
 
 
-@require_GET
+@require_safe
 def trace_detail(request: HttpRequest, trace_id: UUID) -> HttpResponse:
     trace = get_object_or_404(Trace.objects.for_detail(), pk=trace_id)
     meta = sorted((trace.payload["meta"] or {}).items())
@@ -53,7 +53,7 @@ def trace_delete(request: HttpRequest, trace_id: UUID) -> HttpResponse:
     return redirect("trace_list")
 
 
-@require_GET
+@require_safe
 def trace_compare(request: HttpRequest) -> HttpResponse:
     try:
         base, other = (visible_trace(UUID(request.GET.get(name, ""))) for name in ("base", "other"))
@@ -76,13 +76,13 @@ def trace_import(request: HttpRequest) -> HttpResponse:
     return page(request, "traces/trace_import.html", context, status=422 if faults or form.errors else 200)
 
 
-@require_GET
+@require_safe
 def import_list(request: HttpRequest) -> HttpResponse:
     imports = Import.objects.select_related("created_by")
     return page(request, "traces/import_list.html", {"window": window(imports, request.GET.get("offset"))})
 
 
-@require_GET
+@require_safe
 def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
     """The page of an import; its status alone when htmx asks again."""
     row = get_object_or_404(Import.objects.select_related("created_by"), pk=import_id)
@@ -90,7 +90,7 @@ def import_detail(request: HttpRequest, import_id: UUID) -> HttpResponse:
     return page(request, template, {"row": row, "job": row.job})
 
 
-@require_GET
+@require_safe
 def import_rejected(request: HttpRequest, import_id: UUID) -> FileResponse:
     row = get_object_or_404(Import, pk=import_id, status=Import.Status.DONE)
     try:

@@ -25,7 +25,7 @@ def read_rows(stream: BinaryIO, *, max_row_bytes: int) -> Iterator[Row]:
     start = stream.tell()
     head = stream.read(4096)
     stream.seek(start)
-    if head.removeprefix(BOM.encode()).lstrip().startswith(b"["):
+    if head.removeprefix(BOM.encode()).lstrip(b" \t\r\n").startswith(b"["):
         yield from _read_list(stream.read(), max_row_bytes)
     else:
         for line, value in read_jsonl(stream, max_line_bytes=max_row_bytes):

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from knox.models import AuthToken
 
 from datasets_app.models import Dataset
@@ -14,7 +14,7 @@ from traces.models import Trace
 from tunixrt import state
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     return render(
         request,
@@ -60,7 +60,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_GET
+@require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
     """Browsers ask for this address on pages that name no icon of their own, such as the admin's."""
     return redirect(static("tunixrt/mark.svg"))

@@ -69,6 +69,7 @@ WRONG_BODIES = {
     "unknown option": ({"x": 1}, 422, ["x"]),
     "no dataset": ({"dataset_key": None}, 422, ["dataset_key"]),
     "unknown dataset": ({"dataset_key": "no-1"}, 422, ["dataset_key"]),
+    "dataset in other letters": ({"dataset_key": "CHAIN-test"}, 422, ["dataset_key"]),
     "NUL in a name": ({"name": "a\0b"}, 422, ["name"]),
     "seed of 2**64": ({"seed": 2**64}, 422, ["seed"]),
     "seed of 1.0": ({"seed": 1.0}, 422, ["seed"]),
@@ -95,7 +96,7 @@ def test_a_wrong_body_is_refused_with_its_place(api, body, wrong, status, place)
 
 MALFORMED = {
     "a list": (b"[]", 422),
-    "nothing": (b"", 422),
+    "nothing": (b"", 400),
     "not JSON": (b"{", 400),
     "duplicate keys": (b'{"seed": 1, "seed": 2}', 400),
     "NaN": (b'{"seed": NaN}', 422),

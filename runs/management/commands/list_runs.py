@@ -1,7 +1,10 @@
 from collections.abc import Iterable
 
 from runs.models import Run
+from training.errors import Fault, Invalid, echo
 from tunixrt.lib.commands import Command as BaseCommand
+
+MOST = 1000
 
 
 class Command(BaseCommand):
@@ -9,12 +12,14 @@ class Command(BaseCommand):
 
     def add_options(self, parser) -> None:
         parser.add_argument("--status", choices=Run.Status.values)
-        parser.add_argument("--limit", type=int, default=20)
+        parser.add_argument("--limit", type=int, default=20, help="from 1 to 1000 (default 20)")
 
     def run(self, *, status, limit, **options) -> dict:
+        if not 1 <= limit <= MOST:
+            raise Invalid(Fault(("limit",), f"must lie between 1 and {MOST}, not {echo(limit)}", "number_out_of_range"))
         runs = Run.objects.with_dataset().newest_first()
         chosen = runs.filter(status=status) if status else runs
-        return {"runs": [run.to_dict() for run in chosen[: max(0, limit)]]}
+        return {"runs": [run.to_dict() for run in chosen[:limit]]}
 
     def show(self, result: dict) -> Iterable[str]:
         for run in result["runs"]:
