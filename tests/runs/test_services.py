@@ -40,8 +40,9 @@ def test_a_seed_that_nobody_gave_is_drawn_and_recorded(dataset):
     assert run.seed == run.config["training"]["seed"]
 
 
-def test_a_dataset_is_found_whatever_its_case(dataset):
-    assert services.launch_run(dataset_key=dataset.key.upper(), config_name="tiny").dataset == dataset
+def test_a_dataset_is_found_by_exactly_its_key_as_its_page_is(dataset):
+    with pytest.raises(Invalid, match="there is no dataset"):
+        services.launch_run(dataset_key=dataset.key.upper(), config_name="tiny")
 
 
 def test_a_plan_stores_nothing(dataset):
