@@ -9,20 +9,8 @@ from django.utils.html import format_html
 
 from datasets_app import services
 from datasets_app.models import Dataset, EvalSet
+from tunixrt.lib.admin import ReadOnly
 from tunixrt.lib.errors import Refused
-
-
-class ReadOnly:
-    """Everything is shown, nothing is changed."""
-
-    def has_add_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
-        return False
 
 
 @admin.register(Dataset)

@@ -8,34 +8,17 @@ from django.template.response import TemplateResponse
 from runs import services
 from runs.forms import LaunchForm
 from runs.models import Evaluation, Prediction, Run, RunEvent
+from tunixrt.lib.admin import ReadOnly
 from tunixrt.lib.errors import Refused
 
 
-class ReadOnly(admin.ModelAdmin):
-    """What came about by itself is looked at, not edited."""
-
-    def has_add_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
-
-class EventInline(admin.TabularInline):
+class EventInline(ReadOnly, admin.TabularInline):
     model = RunEvent
-    fields = readonly_fields = ("created_at", "from_status", "to_status", "reason", "created_by")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request, obj=None) -> bool:
-        return False
+    fields = ("created_at", "from_status", "to_status", "reason", "created_by")
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnly):
+class RunAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("name", "status", "dataset", "recipe", "before", "after", "origin", "attempt", "created_at")
     list_filter = ("status", "origin", "dataset")
     list_select_related = ("dataset",)
@@ -93,14 +76,14 @@ class RunAdmin(ReadOnly):
 
 
 @admin.register(Evaluation)
-class EvaluationAdmin(ReadOnly):
+class EvaluationAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("run", "stage", "status", "checkpoint_step", "correct_count", "scored_count", "created_at")
     list_filter = ("stage", "status")
     list_select_related = ("run",)
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnly):
+class PredictionAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("item", "evaluation", "correct", "answer", "output_tokens", "finish_reason")
     list_filter = ("correct", "evaluation__stage")
     list_select_related = ("item", "evaluation__run")

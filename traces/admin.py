@@ -2,20 +2,8 @@ from django.contrib import admin, messages
 
 from traces import services
 from traces.models import Import, Score, Trace
+from tunixrt.lib.admin import ReadOnly
 from tunixrt.lib.errors import Refused
-
-
-class ReadOnly:
-    """Rows that only services change."""
-
-    def has_add_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
 
 
 class ScoreInline(ReadOnly, admin.TabularInline):
