@@ -36,10 +36,9 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, settings) -> Path:
+def home(tmp_path_factory, settings) -> Path:
     """A fresh TUNIXRT_HOME for each test."""
-    settings.TUNIXRT_HOME = tmp_path / "home"
-    settings.TUNIXRT_HOME.mkdir()
+    settings.TUNIXRT_HOME = tmp_path_factory.mktemp("home")
     return settings.TUNIXRT_HOME
 
 
