@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,16 @@ import numpy as np
 
 from training.config import TrainConfig
 from training.engine import checkpoint
-from training.engine.model import Params, init_params
-from training.engine.step import Metrics, TrainState, learning_rate, make_eval_loss, make_optimizer, make_train_step
+from training.engine.model import Params
+from training.engine.step import (
+    Metrics,
+    TrainState,
+    init_state,
+    learning_rate,
+    make_eval_loss,
+    make_optimizer,
+    make_train_step,
+)
 from training.errors import Fault, Invalid
 from training.journal import Journal, Update
 from training.lifeline import TRANSIENT, stop_requested
@@ -61,17 +70,13 @@ def _task(config: TrainConfig, prepared: Prepared) -> _Task:
     shape = model_shape(config.model.size, prepared.tokenizer.vocab_size)
     optimizer = make_optimizer(config.training, total)
 
-    def fresh() -> TrainState:
-        params = init_params(shape, config.training.seed or 0)
-        return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
-
     return _Task(
         config=config,
         shape=shape,
         data=data,
         total=total,
         rates=np.asarray(learning_rate(config.training, total)(jnp.arange(total)), dtype=float),
-        fresh=fresh,
+        fresh=partial(init_state, shape, optimizer, config.training.seed or 0),
         step=make_train_step(shape, optimizer),
         valid_loss=_valid_loss(config, shape, prepared.valid) if prepared.valid else None,
     )
