@@ -1,16 +1,18 @@
-"""Problems made by rule, with worked steps that can be checked. A new one is a file here and an entry in PROBLEMS."""
+"""Problems made by rule, with worked steps that can be checked. A new one is a file here that holds a PROBLEM."""
 
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 from random import Random
 
 from training.errors import Fault, Invalid, echo
-from training.problems import addition, chain
 from training.problems.problem import Problem, StepCheck, Worked
 from training.schema import TRACE_VERSION
 
 __all__ = ["PROBLEMS", "Problem", "StepCheck", "Worked", "generate_traces"]
 
-PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in (chain.PROBLEM, addition.PROBLEM)}
+_FILES = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]  # in order of their names
+PROBLEMS: dict[str, Problem] = {file.PROBLEM.name: file.PROBLEM for file in _FILES if hasattr(file, "PROBLEM")}
 
 
 def generate_traces(name: str, *, count: int, seed: int, difficulty: int | None = None) -> Iterator[dict]:
