@@ -1,12 +1,39 @@
-"""Conditions that mean the same on SQLite and on PostgreSQL."""
+"""Columns and conditions that mean the same on SQLite and on PostgreSQL."""
 
 from typing import Any
 
 from django.db import models
 from django.db.models import F, Func
-from django.db.models.lookups import Contains
 
+from traces.words import to_fts5, to_tsquery
 from training.canonical import canonical_json
+
+
+class WordsField(models.TextField):
+    """The words of a trace, as `traces.words` cuts them: a tsvector on PostgreSQL, a text beside an FTS5 index on SQLite."""
+
+    def db_type(self, connection) -> str:
+        return "tsvector" if connection.vendor == "postgresql" else super().db_type(connection)
+
+
+class HoldsWords(Func):
+    """The trace holds all `words`, the last as the beginning of a word."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, words: list[str]):
+        super().__init__(F("words"), F("pk"))
+        self.words = words
+
+    def as_sqlite(self, compiler, connection, **context: Any):
+        key, parameters = compiler.compile(self.source_expressions[1])
+        matches = "SELECT rowid FROM traces_search WHERE traces_search MATCH %s"
+        query = f"{key} IN (SELECT trace_id FROM traces_numbered WHERE number IN ({matches}))"  # noqa: S608
+        return query, (*parameters, to_fts5(self.words))
+
+    def as_postgresql(self, compiler, connection, **context: Any):
+        column, parameters = compiler.compile(self.source_expressions[0])
+        return f"{column} @@ %s::tsquery", (*parameters, to_tsquery(self.words))
 
 
 class MetaEquals(Func):
@@ -37,24 +64,3 @@ class MetaEquals(Func):
     def as_postgresql(self, compiler, connection, **context: Any):
         column, parameters = compiler.compile(self.source_expressions[0])
         return f"{column} @> %s::jsonb", (*parameters, canonical_json({self.name: self.value}))
-
-
-@models.TextField.register_lookup
-class Holds(Contains):
-    """The text occurs, whatever the case of its ASCII letters.
-
-    Beyond ASCII, SQLite compares case and PostgreSQL's locale decides: a dataset must not depend on either.
-    """
-
-    lookup_name = "holds"
-
-    def as_sql(self, compiler, connection):
-        return self._condition(compiler, connection, r"{} LIKE {} ESCAPE '\'")
-
-    def as_postgresql(self, compiler, connection):
-        return self._condition(compiler, connection, '{} COLLATE "C" ILIKE {}')
-
-    def _condition(self, compiler, connection, template: str):
-        column, parameters = self.process_lhs(compiler, connection)
-        text, texts = self.process_rhs(compiler, connection)
-        return template.format(column, text), (*parameters, *texts)

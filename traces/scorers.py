@@ -42,3 +42,4 @@ def baseline(payload: dict) -> tuple[float, dict]:
 
 
 SCORERS = {scorer.name: scorer for scorer in (Scorer("baseline", "1", baseline),)}
+VERDICTS: tuple[str, ...] = ()  # the scorers of right and wrong: two of them may disagree

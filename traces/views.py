@@ -19,10 +19,10 @@ from tunixrt.lib.windows import window
 def trace_list(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     filters, faults = form.filters()
-    traces = Trace.objects.for_list().matching(filters) if not faults else Trace.objects.none()
+    traces = Trace.objects.for_list().newest_first().matching(filters) if not faults else Trace.objects.none()
     imported = form.is_valid() and form.cleaned_data["imported"]
     if imported:
-        traces = traces.of_import(imported)
+        traces = traces.by_import_id(imported)
     found = window(traces, request.GET.get("offset"))
     context = {"form": form, "faults": faults, "window": found, "filtered": bool(filters or faults or imported)}
     return page(request, "traces/trace_list.html", context)

@@ -6,7 +6,7 @@ import pytest
 from tests.factories import make_payload, make_trace
 from traces import services
 from traces.models import Import, Trace
-from traces.pipeline import MAX_FAULTS, Loading
+from traces.pipeline.imports import MAX_FAULTS, Loading
 from training.errors import Invalid
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job

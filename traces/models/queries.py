@@ -1,0 +1,175 @@
+"""How traces are found."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Exists, F, FilteredRelation, OuterRef, Prefetch, Q, Subquery
+
+from traces.filters import filter_parts
+from traces.lookups import HoldsWords, MetaEquals
+from traces.models.imports import Import
+from traces.models.judging import Score, StepReview
+from traces.models.twins import Twin
+from traces.scorers import SCORERS, VERDICTS
+from traces.words import words_asked
+from tunixrt.lib.bulk import insert
+from tunixrt.lib.keyset import Order
+
+if TYPE_CHECKING:
+    from traces.models.trace import Trace
+
+ORDERS = {
+    "newest": Order("-created_at", "-pk"),
+    "oldest": Order("created_at", "pk"),
+    "most steps": Order("-step_count", "-created_at", "-pk"),
+    "fewest steps": Order("step_count", "created_at", "pk"),
+}
+HALF = 50  # points: less means that a scorer finds a trace rather wrong than right
+COLUMNS = (
+    "id",
+    "created_at",
+    "created_by_id",
+    "parent_id",
+    "imported_by_id",
+    "canonical",
+    "trace_version",
+    "prompt",
+    "final_answer",
+    "meta",
+    "source",
+    "step_count",
+    "group",
+    "content_sha256",
+    "words",
+)
+
+
+class TraceQuerySet(models.QuerySet):
+    def visible(self) -> Self:
+        """Everything but the rows of an import that is not done."""
+        return self.filter(Q(imported_by=None) | Q(imported_by__status=Import.Status.DONE))
+
+    def known_to(self, row: Import) -> Self:
+        """What a further row of an import would repeat: the visible traces and those it has staged."""
+        return self.filter(Q(imported_by=None) | Q(imported_by__status=Import.Status.DONE) | Q(imported_by=row))
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def in_order(self, name: str) -> tuple[Self, Order]:
+        """The rows to be sorted and how: by a name of ORDERS, `lowest SCORER` or `highest SCORER`.
+
+        Sorting by a score shows only what has one. Raises KeyError for any other name.
+        """
+        if name in ORDERS:
+            return self, ORDERS[name]
+        direction, _, scorer = name.partition(" ")
+        version, sign = SCORERS[scorer].version, {"lowest": "", "highest": "-"}[direction]
+        own = Q(scores__scorer=scorer, scores__version=version)
+        scored = self.annotate(by=FilteredRelation("scores", condition=own), points=F("by__score"))
+        return scored.filter(points__isnull=False), Order(f"{sign}points", f"{sign}pk")
+
+    def search(self, words: str) -> Self:
+        """Traces that hold every one of `words`, the last perhaps only begun; none when there is no word to look for."""
+        asked = words_asked(words)
+        return self.filter(HoldsWords(asked)) if asked else self.none()
+
+    def matching(self, filters: dict[str, Any]) -> Self:
+        """Traces that pass every filter, as `traces.filters` names and reads them."""
+        found = self
+        for name, value in filters.items():
+            method, part = filter_parts(name)
+            found = getattr(found, f"by_{method}")(*(value,) if part is None else (part, value))
+        return found
+
+    def by_source(self, value: str) -> Self:
+        return self.filter(source=value)
+
+    def by_q(self, value: str) -> Self:
+        return self.search(value)
+
+    def by_min_score(self, value: float) -> Self:
+        return self.by_score_min("baseline", value)
+
+    def by_score_min(self, scorer: str, value: float) -> Self:
+        return self.filter(Exists(scores_by(scorer).filter(score__gte=value)))
+
+    def by_score_max(self, scorer: str, value: float) -> Self:
+        return self.filter(Exists(scores_by(scorer).filter(score__lte=value)))
+
+    def by_wrong(self, scorer: str, value: bool) -> Self:
+        return self.filter(Exists(scores_by(scorer).filter(first_wrong__isnull=not value)))
+
+    def by_scorers_disagree(self, value: bool) -> Self:
+        verdicts = [Q(scorer=name, version=SCORERS[name].version) for name in VERDICTS]
+        mine = Score.objects.filter(Q(*verdicts, _connector=Q.OR), trace=OuterRef("pk"))
+        apart = Exists(mine.filter(score__lt=HALF)) & Exists(mine.filter(score__gte=HALF))
+        return self.filter(apart if value else ~apart)
+
+    def by_created_after(self, value: Any) -> Self:
+        return self.filter(created_at__gt=value)
+
+    def by_tag(self, value: str) -> Self:
+        return self.filter(Exists(self.model.tags.rel.related_model.objects.filter(trace=OuterRef("pk"), name=value)))
+
+    def by_steps_min(self, value: int) -> Self:
+        return self.filter(step_count__gte=value)
+
+    def by_steps_max(self, value: int) -> Self:
+        return self.filter(step_count__lte=value)
+
+    def by_import_id(self, value: str) -> Self:
+        return self.filter(imported_by=value)
+
+    def by_review_is(self, value: str) -> Self:
+        reviews = StepReview.objects
+        match value:
+            case "unreviewed":
+                return self.exclude(pk__in=reviews.finished().values("trace"))
+            case "reviewed":
+                return self.filter(pk__in=reviews.finished().values("trace"))
+            case "faulty":
+                return self.filter(pk__in=reviews.filter(rating=-1).values("trace"))
+            case "disputed":
+                return self.filter(pk__in=reviews.disputed().values("trace"))
+        faulty = reviews.filter(rating=-1).values("trace")
+        return self.filter(pk__in=reviews.finished().values("trace")).exclude(pk__in=faulty)
+
+    def by_twin_is(self, value: bool) -> Self:
+        twins = Exists(Twin.objects.filter(trace=OuterRef("pk")))
+        return self.filter(twins if value else ~twins)
+
+    def by_meta(self, name: str, value: Any) -> Self:
+        """Traces whose `meta[name]` equals the scalar `value`, JSON type included: "1", 1 and true all differ."""
+        return self.filter(MetaEquals(name, value))
+
+    def with_score(self) -> Self:
+        """Adds `score`, the one by the baseline, or None."""
+        return self.annotate(score=Subquery(scores_by("baseline").values("score")[:1]))
+
+    def for_list(self) -> Self:
+        """What a row of a list shows, without the texts that only the trace's own page reads."""
+        return self.visible().with_score().defer("canonical", "meta", "words")
+
+    def for_detail(self) -> Self:
+        scores = Score.objects.order_by("scorer", "-created_at", "-id")
+        reviews = StepReview.objects.select_related("reviewer").order_by("step", "created_at")
+        return (
+            self.visible()
+            .defer("words")
+            .select_related("created_by", "imported_by")
+            .prefetch_related(Prefetch("scores", scores), Prefetch("reviews", reviews), "tags")
+        )
+
+    def insert(self, traces: Sequence["Trace"], *, ignore_known: bool = False) -> None:
+        """Adds the rows and the tags in their `meta`. `ignore_known` leaves ids that are there as they are."""
+        insert(self.model, COLUMNS, (trace.columns() for trace in traces), keep=ignore_known)
+        tags = [(trace.pk, name) for trace in traces for name in trace.own_tags()]
+        if tags:
+            insert(self.model.tags.rel.related_model, ("trace_id", "name"), tags, keep=ignore_known)
+
+
+def scores_by(scorer: str) -> models.QuerySet[Score]:
+    """The scores by a scorer's present version of the trace that is looked at."""
+    return Score.objects.filter(trace=OuterRef("pk"), scorer=scorer, version=SCORERS[scorer].version)

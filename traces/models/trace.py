@@ -1,0 +1,132 @@
+"""Traces and their tags."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from traces.lookups import WordsField
+from traces.models.imports import Import
+from traces.models.queries import COLUMNS, TraceQuerySet
+from traces.words import words_of
+from training.canonical import canonical_json, content_sha256, sha256_hex
+from training.splits import group_of
+from tunixrt.lib.ids import uuid7
+
+MAX_TAG = 100
+
+
+class Trace(models.Model):
+    """One worked answer: prompt, numbered steps, final answer.
+
+    Immutable: a correction is a new trace with `parent`. `canonical` is the truth, the text that hashes and
+    exports read; the columns beside it are taken from it once, for lists and searches.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections")
+    imported_by = models.ForeignKey(Import, null=True, on_delete=models.CASCADE, related_name="traces")
+    canonical = models.TextField(help_text="The whole trace as canonical JSON.")
+    trace_version = models.CharField(max_length=64)
+    prompt = models.TextField()
+    final_answer = models.TextField()
+    meta = models.JSONField(null=True, help_text="For filters only: exports read `canonical`.")
+    source = models.CharField(max_length=200, blank=True)
+    step_count = models.PositiveIntegerField()
+    group = models.CharField(max_length=64, help_text="SHA-256 of what twins share; twins never straddle splits.")
+    content_sha256 = models.CharField(max_length=64)
+    words = WordsField(default="", editable=False, help_text="For the full-text search only.")
+
+    objects = TraceQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="trace_newest"),  # every list
+            models.Index(fields=["source", "-created_at", "-id"], name="trace_by_source"),  # the commonest filter
+            models.Index(fields=["step_count", "created_at", "id"], name="trace_by_steps"),  # sorted by steps
+            models.Index(fields=["content_sha256"], name="trace_by_content"),  # duplicates at import
+            models.Index(fields=["group"], name="trace_by_group"),  # twins
+            # traces.fulltext adds those that Django has no words for: by words, by meta
+        ]
+
+    def __str__(self) -> str:
+        return self.prompt[:60]
+
+    @classmethod
+    def from_payload(cls, payload: dict, **fields: Any) -> "Trace":
+        """An unsaved row for a payload that `training.schema.read_trace` has accepted."""
+        meta = payload["meta"]
+        source = meta.get("source") if meta else None
+        return cls(
+            canonical=canonical_json(payload),
+            trace_version=payload["trace_version"],
+            prompt=payload["prompt"],
+            final_answer=payload["final_answer"],
+            meta=meta,
+            source=source[:200] if isinstance(source, str) else "",
+            step_count=len(payload["steps"]),
+            group=sha256_hex(group_of(payload)),
+            content_sha256=content_sha256(payload),
+            words=words_of(
+                (payload["prompt"], payload["final_answer"], *(step["content"] for step in payload["steps"]))
+            ),
+            **fields,
+        )
+
+    def columns(self) -> list:
+        """The row as `tunixrt.lib.bulk` writes it."""
+        values = [getattr(self, name) for name in COLUMNS]
+        values[META] = None if self.meta is None else canonical_json(self.meta)
+        return values
+
+    @property
+    def payload(self) -> dict:
+        """The trace as it was taken in: trace_version, prompt, steps, final_answer, meta."""
+        return json.loads(self.canonical)
+
+    @property
+    def steps(self) -> list[dict]:
+        return self.payload["steps"]
+
+    def to_row(self) -> dict:
+        """A row of a list, from `for_list`."""
+        names = ("id", "created_at", "trace_version", "prompt", "final_answer", "step_count", "source", "score")
+        return {name: getattr(self, name) for name in names}
+
+    def to_dict(self) -> dict:
+        """The whole trace with what was said of it, from `for_detail`."""
+        names = ("id", "created_at", "trace_version", "payload", "content_sha256")
+        return {name: getattr(self, name) for name in names} | {
+            "parent": self.parent_id,
+            "tags": sorted(tag.name for tag in self.tags.all()),
+            "scores": [score.to_dict() for score in self.scores.all()],
+            "reviews": [review.to_dict() for review in self.reviews.all()],
+        }
+
+
+    def own_tags(self) -> list[str]:
+        """The tags that it brings along: the distinct short texts of the list `meta.tags`."""
+        tags = (self.meta or {}).get("tags")
+        if not isinstance(tags, list):
+            return []
+        return list(dict.fromkeys(tag for tag in tags if isinstance(tag, str) and 0 < len(tag) <= MAX_TAG))
+
+
+META = COLUMNS.index("meta")
+
+
+class Tag(models.Model):
+    """A word on a trace, taken from `meta.tags` at intake or given later."""
+
+    trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "trace"], name="tag_once_a_trace")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,109 @@
+"""Files that are brought in."""
+
+import errno
+import shutil
+from collections.abc import Callable
+from hashlib import file_digest
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+
+from traces.models import Import
+from traces.pipeline import ImportTraces
+from training.errors import Fault, Invalid, echo
+from training.files import file_sha256
+from training.formats import FORMATS
+from training.json_rules import text_faults
+from tunixrt.jobs import work
+from tunixrt.jobs.models import Job
+from tunixrt.lib.errors import Conflict, OutOfSpace, TooLarge
+
+INLINE_BYTES = 1024**2  # a file up to this size is read while the person waits
+MAX_FILE_NAME = 200
+
+
+def import_upload(*, upload, format: str = "auto", source: str = "", skip_bad: bool = False, by) -> Import:
+    """As `import_file`, for a file that came over HTTP. Raises TooLarge over UPLOAD_MAX_BYTES."""
+    if upload.size > settings.UPLOAD_MAX_BYTES:
+        limit = f"{settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES)"
+        raise TooLarge(f"The file is larger than {limit}. `manage.py import_traces` takes files of any size.")
+    at_once = upload.size <= INLINE_BYTES
+    return import_file(
+        file=upload, file_name=upload.name, format=format, source=source, skip_bad=skip_bad, at_once=at_once, by=by
+    )
+
+
+def sha256_of(upload) -> str:
+    """SHA-256 of an uploaded file's bytes; it is read from its start again afterwards."""
+    digest = file_digest(upload.file, "sha256").hexdigest()
+    upload.seek(0)
+    return digest
+
+
+def import_file(
+    *,
+    file: BinaryIO,
+    file_name: str,
+    format: str = "auto",
+    source: str = "",
+    skip_bad: bool = False,
+    at_once: bool,
+    by,
+    watch: Callable[[Job], None] | None = None,
+) -> Import:
+    """Takes a file in; the Import tells how it went. `at_once` reads it before returning, else a worker does.
+
+    Nothing becomes visible unless the whole file is good, or `skip_bad` and some of it. `source` is the file's
+    name by default; `watch` is told of the progress made at once. Raises Invalid for an option that does not
+    exist, OutOfSpace when the disk is full.
+    """
+    _check_import(file_name, format, source)
+    row = Import(file_name=file_name, format=format, source=source or file_name, skip_bad=skip_bad, created_by=by)
+    _keep(file, row)
+    with transaction.atomic():
+        row.save()
+        job = work.enqueue(ImportTraces.kind, target=row.pk, created_by=by, here=at_once)
+    if at_once:
+        work.perform(job.pk, watch)
+    row.refresh_from_db()
+    return row
+
+
+def cancel_import(*, row: Import) -> None:
+    """Stops an import that is still loading. Raises Conflict when it has ended."""
+    job = row.job
+    if job is None or not job.is_open:
+        raise Conflict(f"The {row} has ended: it is {row.status}.", code="wrong_state")
+    work.cancel(job)
+
+
+def _check_import(file_name: str, format: str, source: str) -> None:
+    faults = []
+    if not 0 < len(file_name) <= MAX_FILE_NAME:
+        message = f"has a name of {len(file_name)} characters; 1 to {MAX_FILE_NAME} are allowed"
+        faults.append(Fault(("file",), message, "bad_name"))
+    faults += text_faults(file_name, ("file",))
+    if format not in ("auto", *FORMATS):
+        message = f"{echo(format)} is not a known format; choose one of auto, {', '.join(FORMATS)}"
+        faults.append(Fault(("format",), message, "unknown_format"))
+    if len(source) > MAX_FILE_NAME:
+        faults.append(Fault(("source",), f"is longer than {MAX_FILE_NAME} characters", "too_long"))
+    faults += text_faults(source, ("source",))
+    if faults:
+        raise Invalid(faults)
+
+
+def _keep(file: BinaryIO, row: Import) -> None:
+    """Copies the file to where the import reads it, and notes its size and hash."""
+    try:
+        row.directory.mkdir(parents=True)
+        with row.source_path.open("wb") as copy:
+            shutil.copyfileobj(file, copy, 1024**2)
+    except OSError as error:
+        shutil.rmtree(row.directory, ignore_errors=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutOfSpace("The disk is full: the file could not be kept. Nothing was imported.")
+        raise
+    row.file_bytes = row.source_path.stat().st_size
+    row.file_sha256 = file_sha256(row.source_path)
