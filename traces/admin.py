@@ -17,7 +17,7 @@ class TraceAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ("trace_version", "created_at")
     list_select_related = ()
     search_fields = ("prompt", "final_answer")
-    search_help_text = "Words that all occur in the prompt or the final answer."
+    search_help_text = "Words that all occur in the trace, the last perhaps only begun."
     show_full_result_count = False
     inlines = (ScoreInline,)
     actions = ("score", "delete")
@@ -26,7 +26,7 @@ class TraceAdmin(ReadOnly, admin.ModelAdmin):
         return Trace.objects.visible()
 
     def get_search_results(self, request, queryset, search_term):
-        return queryset.search(search_term), False
+        return (queryset.search(search_term) if search_term else queryset), False
 
     @admin.display(description="final answer")
     def final_answer_short(self, trace: Trace) -> str:

@@ -8,9 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-WORD = re.compile(r"\w+")
-MAX_WORD = 40  # characters that tell words apart
-MAX_WORDS = 6_000  # different words of one trace; 40 characters each still fit PostgreSQL's tsvector of 1 MB
+WORD = re.compile(r"\w{1,40}")  # a longer run is several words, here as in a search
+MAX_WORDS = 6_000  # different words of one trace; at 40 characters each they still fit PostgreSQL's tsvector of 1 MB
 MAX_ASKED = 20  # words of one search
 
 
@@ -36,5 +35,4 @@ def to_fts5(words: list[str]) -> str:
 def _distinct(text: str) -> list[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    found = dict.fromkeys(WORD.findall(text.casefold()))
-    return list(dict.fromkeys(word[:MAX_WORD] for word in found)) if any(len(w) > MAX_WORD for w in found) else list(found)
+    return list(dict.fromkeys(WORD.findall(text.casefold())))

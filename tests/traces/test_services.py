@@ -9,6 +9,7 @@ from traces.models import Tag, Trace
 from traces.scorers import scorer
 from training.canonical import canonical_json, stable_id
 from training.errors import Invalid
+from tunixrt.lib.errors import Conflict
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +55,7 @@ def test_a_stable_set_is_stored_once_and_completed_when_it_was_cut_short():
 def test_a_trace_with_a_correction_is_kept():
     trace = make_trace()
     Trace.objects.filter(pk=make_trace().pk).update(parent=trace)
-    with pytest.raises(services.Conflict, match="correction"):
+    with pytest.raises(Conflict, match="correction"):
         services.delete_trace(trace=trace)
 
 

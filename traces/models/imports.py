@@ -98,7 +98,17 @@ class Import(models.Model):
 
     def to_dict(self) -> dict:
         """As the API shows it; `progress` while it is loading or being undone."""
-        names = ("id", "status", "file_name", "file_sha256", "format", "source", "skip_bad", "created_at", "finished_at")
+        names = (
+            "id",
+            "status",
+            "file_name",
+            "file_sha256",
+            "format",
+            "source",
+            "skip_bad",
+            "created_at",
+            "finished_at",
+        )
         counts = ("stored_count", "duplicate_count", "bad_count", "twin_count", "errors")
         job = self.job if self.is_moving else None
         progress = job and {

@@ -77,9 +77,11 @@ class StepReviewQuerySet(models.QuerySet):
     def disputed(self) -> Self:
         """One row a step that one person calls a mistake and another does not. As values: trace, step."""
         steps: Any = self.values("trace", "step")
-        return steps.annotate(wrong=Count("pk", filter=Q(rating=-1)), all=Count("pk")).filter(
-            wrong__gt=0, wrong__lt=F("all")
-        ).order_by()
+        return (
+            steps.annotate(wrong=Count("pk", filter=Q(rating=-1)), all=Count("pk"))
+            .filter(wrong__gt=0, wrong__lt=F("all"))
+            .order_by()
+        )
 
 
 class StepReview(models.Model):

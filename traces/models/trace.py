@@ -107,7 +107,6 @@ class Trace(models.Model):
             "reviews": [review.to_dict() for review in self.reviews.all()],
         }
 
-
     def own_tags(self) -> list[str]:
         """The tags that it brings along: the distinct short texts of the list `meta.tags`."""
         tags = (self.meta or {}).get("tags")

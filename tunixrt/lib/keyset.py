@@ -91,9 +91,7 @@ def page_of(rows: QuerySet, order: Order, *, before: str | None, after: str | No
     if not window:
         return Page([], None, None)
     has_before, has_after = (more, True) if backwards else (bool(after), more)
-    return Page(
-        window, order.token(window[0]) if has_before else None, order.token(window[-1]) if has_after else None
-    )
+    return Page(window, order.token(window[0]) if has_before else None, order.token(window[-1]) if has_after else None)
 
 
 def _spell(value: Any) -> str:
