@@ -1,16 +1,30 @@
 """Checks on the full published files, where they lie on this machine: every row is taken in, none is lost."""
 
+import json
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from traces.ungar import TASKS, traces_of
 from training.formats import read_traces
+from training.problems.high_card_duel import PROBLEM
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(folder: Path) -> int:
-    """Converts both GSM8K files and counts steps against lines; prints what it found."""
+    """Reads GSM8K and the recorded episodes of UNGAR; prints what it found, and answers 1 when anything is missing."""
+    return (
+        gsm8k(folder) or ungar(folder) or subprocess.run([sys.executable, "-m", "training.validate_golden"]).returncode
+    )
+
+
+def gsm8k(folder: Path) -> int:
+    """Converts both files and counts steps against lines."""
     for name, rows in (("train", 7473), ("test", 1319)):
         path = folder / "gsm8k" / f"{name}.jsonl"
         with path.open("rb") as stream:
@@ -20,7 +34,30 @@ def main(folder: Path) -> int:
         print(f"gsm8k {name}: {len(found)} rows, {steps} steps, {len(bad)} refused")
         if len(found) != rows or bad:
             return 1
-    return subprocess.run([sys.executable, "-m", "training.validate_golden"]).returncode
+    return 0
+
+
+def ungar(folder: Path) -> int:
+    """Every recorded episode as a trace of each task: played again by UNGAR where it is installed, else replayed."""
+    path = folder / "ungar_high_card_duel.jsonl"
+    recorded = [json.loads(line) for line in path.read_text().splitlines()]
+    player = "UNGAR itself" if find_spec("ungar") else "the recording"
+    if player == "the recording":
+        os.environ["UNGAR_RECORDING"] = str(path)
+        sys.path.insert(0, str(ROOT / "tests" / "fixtures" / "ungar_replay"))
+    wrong = 0
+    for task in TASKS:
+        for row, trace in zip(recorded, traces_of(task=task, count=len(recorded), seed=0), strict=True):
+            wrong += not is_right(row, trace)
+    print(f"ungar: {len(recorded)} episodes played by {player}, as {' and '.join(TASKS)}, {wrong} wrong")
+    return int(len(recorded) != 300 or wrong > 0)
+
+
+def is_right(row: dict, trace: dict) -> bool:
+    meta = trace["meta"]
+    cards = all(meta[name] == row[name] for name in ("seed", "my_card", "opponent_card"))
+    result = meta["result"] == {1.0: "win", -1.0: "loss", 0.0: "tie"}[row["rewards"][0]]
+    return cards and result and ("task" not in meta or all(step.ok for step in PROBLEM.check(trace)))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,7 +16,7 @@ from rest_framework.views import APIView
 from datasets_app import schemas, services
 from datasets_app.models import Dataset, EvalItem, EvalSet
 from training.errors import Fault, Invalid
-from tunixrt.lib.api import body_of, only_known, read_object
+from tunixrt.lib.api import OneFormat, body_of, only_known, read_object
 from tunixrt.lib.pagination import WINDOW, page
 from tunixrt.lib.schemas import WINDOW_PARAMETERS
 
@@ -61,16 +60,6 @@ class DatasetManifest(APIView):
         dataset = find_dataset(key)
         dataset.check_readable()
         return FileResponse(dataset.manifest_path.open("rb"), content_type="application/json")
-
-
-class OneFormat(BaseContentNegotiation):
-    """The view itself says what it answers: `Accept` is not asked, and `?format=` belongs to the view."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
 
 
 class DatasetExport(APIView):

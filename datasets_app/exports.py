@@ -11,6 +11,7 @@ from datasets_app.selection import CHUNK
 from traces.models import Trace
 from training.canonical import STABLE_IDS, canonical_json
 from training.errors import Fault, Invalid, echo
+from training.export_rows import trace_facts, trace_row
 from training.renderers import plain_prompt, plain_response, render
 
 Row = Mapping[str, Any]
@@ -32,13 +33,7 @@ def check_format(format: str) -> None:
 
 
 def _trace(row: Row, dataset: Dataset) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "prompts": row["prompt"],
-        "trace_steps": [step["content"] for step in row["steps"]],
-        "final_answer": row["final_answer"],
-        "metadata": _meta(row) | row["facts"],
-    }
+    return trace_row(row["id"], row, row["facts"])
 
 
 def _tunix_sft(row: Row, dataset: Dataset) -> dict[str, Any]:
@@ -81,10 +76,7 @@ def _with_facts(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _facts(ids: Iterable[str]) -> dict[str, dict[str, str]]:
     found = Trace.objects.filter(pk__in=list(ids)).values_list("pk", "created_at", "trace_version")
-    return {
-        str(trace_id): {"created_at": f"{created_at:%Y-%m-%dT%H:%M:%S.%fZ}", "trace_version": version}
-        for trace_id, created_at, version in found
-    }
+    return {str(trace_id): trace_facts(created_at, version) for trace_id, created_at, version in found}
 
 
 def _meta(row: Row) -> dict[str, Any]:

@@ -15,6 +15,18 @@ from tests import needs
 REQUIRE_ALL = bool(os.environ.get("TESTS_REQUIRE_ALL"))  # set in CI: there a skipped test is a failed one
 
 
+NOT_RUN = pytest.StashKey[list[str]]()
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what even CI may lack, and remembers why."""
+    reasons = {marker: reason for marker, missing in needs.OPTIONAL.items() if (reason := missing())}
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in reasons)]
+    config.stash[NOT_RUN] = list(reasons.values()) if left_out else []
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_runtest_setup(item):
     for marker, missing in needs.MISSING.items():
         reason = item.get_closest_marker(marker) and missing()
@@ -22,10 +34,10 @@ def pytest_runtest_setup(item):
             (pytest.fail if REQUIRE_ALL else pytest.skip)(reason)
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = sorted({str(report.longrepr[-1]) for report in skipped if isinstance(report.longrepr, tuple)})
-    for reason in reasons:
+    for reason in reasons + config.stash[NOT_RUN]:
         terminalreporter.write_line(f"not run here: {reason.removeprefix('Skipped: ')}")
 
 

@@ -3,11 +3,13 @@
 import os
 import shutil
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+UNGAR_REPLAY = ROOT / "tests" / "fixtures" / "ungar_replay"  # a recording that takes the package's place
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 
 
@@ -37,4 +39,11 @@ def no_peers() -> str | None:
     return None if PEERS_PYTHON.exists() else "the peer libraries are not installed: `make peers`"
 
 
+def no_ungar() -> str | None:
+    from traces.ungar import INSTALL
+
+    return None if find_spec("ungar") else f"UNGAR itself is not installed; a recording stands in for it: {INSTALL}"
+
+
 MISSING = {"services": no_services, "browser": no_browser, "peers": no_peers}
+OPTIONAL = {"ungar": no_ungar}  # what CI may lack as well

@@ -1,19 +1,22 @@
 """Traces over HTTP."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from traces import schemas, services
+from traces import schemas, services, ungar_services
 from traces.filters import FILTERS, read_filters
 from traces.models import Import, Trace
 from training.errors import Fault, Invalid, echo
@@ -21,9 +24,9 @@ from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
 from training.strict_json import located
 from tunixrt.jobs.services import once
-from tunixrt.lib.api import StrictJSONParser, body_of, only_known, read_object
+from tunixrt.lib.api import OneFormat, StrictJSONParser, body_of, only_known, read_object
 from tunixrt.lib.errors import Refused, TooLarge
-from tunixrt.lib.pagination import WINDOW, page
+from tunixrt.lib.pagination import WINDOW, page, whole_number
 from tunixrt.lib.schemas import WINDOW_PARAMETERS
 
 IMPORT_FIELDS = {"format", "source", "skip_bad"}
@@ -60,7 +63,7 @@ class Traces(APIView):
         query = request.query_params
         only_known(query, WINDOW | set(FILTERS))
         filters = read_filters({name: query[name] for name in FILTERS if name in query})
-        return Response(page(Trace.objects.for_list().matching(filters), query, Trace.to_row))
+        return Response(page(Trace.objects.for_list().newest_first().matching(filters), query, Trace.to_row))
 
     @extend_schema(request=schemas.Payload, responses={201: schemas.Created})
     def post(self, request: Request) -> Response:
@@ -143,20 +146,31 @@ class ImportDetail(APIView):
 class UngarStatus(APIView):
     @extend_schema(responses=schemas.UngarStatus)
     def get(self, request: Request) -> Response:
-        """Whether the UNGAR bridge is there, and the line that installs what it needs."""
-        return Response(services.ungar_status())
+        """Whether UNGAR can be used, and the line that installs it."""
+        return Response(ungar_services.status())
 
 
 class UngarGenerate(APIView):
-    @extend_schema(request=None, responses={501: None})
+    @extend_schema(request=schemas.UngarRequest, responses={201: schemas.UngarGenerated})
     def post(self, request: Request) -> Response:
-        services.refuse_ungar()
+        """Plays `count` episodes, of the seeds from `seed` on. 501 without UNGAR."""
+        body = read_object(body_of(request), {"count", "seed", "task", "persist"})
+        wanted = ungar_services.read_request(body)
+        ids = ungar_services.store(wanted, by=request.user)[0] if wanted.persist else []
+        shown = [episode.to_dict() for episode in ungar_services.preview(wanted)]
+        return Response({"trace_ids": ids, "preview": shown, "seed": wanted.seed, "task": wanted.task}, status=201)
 
 
 class UngarExport(APIView):
-    @extend_schema(responses={501: None})
-    def get(self, request: Request) -> Response:
-        services.refuse_ungar()
+    content_negotiation_class = OneFormat
+
+    @extend_schema(parameters=schemas.UNGAR_EXPORT, responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The kept episodes as rows of the `trace` export, newest first; all of them without `limit`."""
+        query = request.query_params
+        only_known(query, {"limit", "trace_ids"})
+        rows = ungar_services.export_rows(limit=read_limit(query), trace_ids=read_ids(query))
+        return StreamingHttpResponse(rows, content_type="application/x-ndjson; charset=utf-8")
 
 
 def read_batch(rows: list[Row]) -> list[dict]:
@@ -216,3 +230,19 @@ def compared(side: services.Side) -> dict:
 
 def shown(row: Import) -> dict:
     return row.to_dict() | {"url": reverse("api_import_detail", args=[row.pk])}
+
+
+def read_limit(query: Mapping[str, str]) -> int | None:
+    most = ungar_services.EXPORT_ROWS
+    return whole_number(query, "limit", 0, most[0], most[-1]) if "limit" in query else None
+
+
+def read_ids(query: Mapping[str, str]) -> list[UUID]:
+    """The ids of `trace_ids`, parted by commas; none when it is not given."""
+    if "trace_ids" not in query:
+        return []
+    try:
+        return [UUID(text.strip()) for text in query["trace_ids"].split(",")]
+    except ValueError:
+        message = f"must be ids of traces with commas between them, not {echo(query['trace_ids'])}"
+        raise Invalid(Fault(("trace_ids",), message, "wrong_value"))

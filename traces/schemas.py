@@ -3,7 +3,7 @@
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers as s
 
-from traces import models
+from traces import models, ungar
 from training.formats import FORMATS
 from tunixrt.lib.schemas import listing
 
@@ -14,6 +14,11 @@ FILTERS = [
     OpenApiParameter("min_score", float, description="By the baseline scorer."),
     OpenApiParameter("created_after", str, description="A date, or a time with its zone."),
     OpenApiParameter("tag", str),
+]
+
+UNGAR_EXPORT = [
+    OpenApiParameter("limit", int, description="At most so many rows."),
+    OpenApiParameter("trace_ids", str, description="Only these, with commas between them."),
 ]
 
 
@@ -122,7 +127,36 @@ class Import(s.Serializer):
 class UngarStatus(s.Serializer):
     available = s.BooleanField()
     version = s.CharField(allow_null=True)
-    install = s.CharField()
+    install = s.CharField(help_text="The line that installs the version that fits.")
+
+
+class UngarRequest(s.Serializer):
+    count = s.IntegerField(min_value=1, max_value=100)
+    seed = s.IntegerField(min_value=0, required=False, help_text="Of the first episode; drawn when absent.")
+    task = s.ChoiceField(list(ungar.TASKS), default=ungar.REVEAL)
+    persist = s.BooleanField(default=True, help_text="false only shows what the traces would be.")
+
+
+class UngarEpisode(s.Serializer):
+    trace_id = s.UUIDField(allow_null=True)
+    source = s.CharField()
+    game = s.CharField()
+    episode_index = s.IntegerField()
+    my_card = s.CharField()
+    opponent_card = s.CharField()
+    result = s.ChoiceField(list(ungar.RESULTS.values()))
+    seed = s.IntegerField()
+    task = s.CharField(required=False)
+    prompt = s.CharField()
+    steps = s.ListField(child=s.CharField())
+    final_answer = s.CharField()
+
+
+class UngarGenerated(s.Serializer):
+    trace_ids = s.ListField(child=s.UUIDField())
+    preview = UngarEpisode(many=True)
+    seed = s.IntegerField()
+    task = s.CharField()
 
 
 Traces = listing(TraceRow)

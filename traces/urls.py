@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from traces import api, views
+from traces import api, ungar_views, views
 
 urlpatterns = [
     path("traces/", views.trace_list, name="trace_list"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("traces/<uuid:trace_id>/", views.trace_detail, name="trace_detail"),
     path("traces/<uuid:trace_id>/delete/", views.trace_delete, name="trace_delete"),
     path("traces/<uuid:trace_id>/score/", views.trace_score, name="trace_score"),
+    path("traces/ungar/", ungar_views.ungar, name="ungar"),
     path("api/traces", api.Traces.as_view(), name="api_traces"),
     path("api/traces/batch", api.TraceBatch.as_view(), name="api_trace_batch"),
     path("api/traces/compare", api.TraceCompare.as_view(), name="api_trace_compare"),

@@ -130,7 +130,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(api, django_assert_nu
     services.score_traces(traces=Trace.objects.all(), by=None)
     with django_assert_num_queries(3):  # the token, its user, the rows
         api.get("/api/traces?limit=20&source=book")
-    with django_assert_num_queries(5):  # the token, its user, the trace, its scores, its tags
+    with django_assert_num_queries(6):  # the token, its user, the trace, its scores, its reviews, its tags
         api.get(f"/api/traces/{traces[0].pk}")
 
 
@@ -229,24 +229,3 @@ def test_bad_rows_can_be_left_out(api):
 
 def test_an_import_that_is_not_there(api):
     assert api.get(f"/api/traces/imports/{uuid.uuid4()}").status_code == 404
-
-
-def test_ungar_says_how_it_is_installed(api):
-    status = api.get("/api/ungar/status")
-    assert status.status_code == 200
-    assert status.json()["available"] is False
-    assert status.json()["version"] is None
-    assert "0e29e104aa1b13542b193515e3895ee87122c1cb" in status.json()["install"]
-    for response in (
-        post(api, "/api/ungar/high-card-duel/generate", {"count": 5}),
-        api.get("/api/ungar/high-card-duel/export.jsonl?limit=5"),
-    ):
-        assert response.status_code == 501
-        assert "pip install" in response.json()["detail"]
-
-
-def test_ungar_that_is_there_is_not_pretended_to_work(api, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert api.get("/api/ungar/status").json()["available"] is True
-    response = api.get("/api/ungar/high-card-duel/export.jsonl")
-    assert (response.status_code, "not built" in response.json()["detail"]) == (501, True)

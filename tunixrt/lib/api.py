@@ -10,6 +10,7 @@ from django.db import OperationalError
 from django.http import Http404
 from django.utils.http import parse_header_parameters
 from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,6 +44,16 @@ class StrictJSONParser(BaseParser):
     def read(self, body: bytes) -> Any:
         """The value of the whole body. A subclass may bound its parts."""
         return parse_json(body)
+
+
+class OneFormat(BaseContentNegotiation):
+    """The view itself says what it answers: `Accept` is not asked, and `?format=` belongs to the view."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 def answer_error(error: Exception, context: Mapping) -> Response | None:

@@ -1,0 +1,128 @@
+"""What can be done with UNGAR's episodes. Page, API and command call these."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from secrets import randbelow
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from traces import ungar
+from traces.models import Trace
+from traces.services import store_stable_traces
+from training.canonical import canonical_json, stable_id
+from training.errors import Fault, Invalid, echo
+from training.export_rows import trace_facts, trace_row
+from training.schema import kind
+
+COUNTS = range(1, 101)  # of one request
+SEEDS = range(2**63 - 1_000_000)  # and every episode of a request still has a seed
+DRAWN_SEEDS = 2**31
+EXPORT_ROWS = range(1, 1_000_001)
+CHUNK_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which episodes are wanted, as which trace; `persist` keeps them."""
+
+    count: int
+    seed: int
+    task: str = ungar.REVEAL
+    persist: bool = True
+
+    def traces(self) -> Iterator[dict]:
+        return ungar.traces_of(task=self.task, count=self.count, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A trace of an episode; `trace_id` is None unless it is kept."""
+
+    trace_id: UUID | None
+    payload: dict
+
+    def to_dict(self) -> dict[str, Any]:
+        """The episode's facts, and the trace's texts."""
+        texts = {name: self.payload[name] for name in ("prompt", "final_answer")}
+        steps = [step["content"] for step in self.payload["steps"]]
+        return {"trace_id": self.trace_id, **self.payload["meta"], **texts, "steps": steps}
+
+
+def status() -> dict[str, Any]:
+    """Whether UNGAR can be used, its version, and how to install the one that fits."""
+    version = ungar.version()
+    return {"available": version is not None, "version": version, "install": ungar.INSTALL}
+
+
+def read_request(body: Mapping[str, Any], *, counts: range = COUNTS) -> Request:
+    """`count`, and `seed` (drawn if absent), `task`, `persist`. Raises NotInstalled, or Invalid with every fault."""
+    ungar.player()
+    checks = {"count": _number(counts), "seed": _number(SEEDS), "task": _task, "persist": _flag}
+    given = {name: body[name] for name in checks if body.get(name) is not None}
+    faults = [fault for name, value in given.items() if (fault := checks[name](name, value))]
+    if "count" not in given:
+        faults.append(Fault(("count",), f"is missing; give {counts[0]} to {counts[-1]}", "missing_field"))
+    if faults:
+        raise Invalid(faults)
+    return Request(**({"seed": randbelow(DRAWN_SEEDS)} | given))
+
+
+def store(request: Request, *, by, watch: Callable[[Iterable[dict]], Iterable[dict]] = iter) -> tuple[list[UUID], int]:
+    """Keeps the traces of the episodes; returns the ids of all and the number of new ones.
+
+    An episode of a task has one id however it was asked for. `watch` passes the traces on, to show how far it is.
+    """
+    return store_stable_traces(payloads=watch(request.traces()), start=request.seed, by=by)
+
+
+def preview(request: Request) -> list[Shown]:
+    """The traces of the episodes, each with its id if it is kept already."""
+    payloads = list(request.traces())
+    ids = [stable_id(payload, payload["meta"]["seed"]) for payload in payloads]
+    kept = set(Trace.objects.visible().filter(pk__in=ids).values_list("pk", flat=True))
+    return [Shown(id if id in kept else None, payload) for id, payload in zip(ids, payloads, strict=True)]
+
+
+def export_rows(*, limit: int | None = None, trace_ids: Sequence[UUID] = ()) -> Iterator[str]:
+    """The kept traces of the game as lines of the `trace` export, newest first, in constant memory.
+
+    UNGAR itself is not needed. Raises Invalid for an id that is no such trace.
+    """
+    found = Trace.objects.visible().matching({"source": ungar.SOURCE, "game": ungar.GAME}).newest_first()
+    if trace_ids:
+        found = found.filter(pk__in=trace_ids)
+        missing = set(trace_ids) - set(found.values_list("pk", flat=True))
+        if missing:
+            message = f"{', '.join(sorted(map(str, missing))[:3])} is no trace of a High Card Duel"
+            raise Invalid(Fault(("trace_ids",), message, "unknown_trace"))
+    return _lines(found[:limit])
+
+
+def _lines(traces: QuerySet[Trace]) -> Iterator[str]:
+    for trace in traces.only("created_at", "trace_version", "canonical").iterator(CHUNK_ROWS):
+        row = trace_row(trace.pk, trace.payload, trace_facts(trace.created_at, trace.trace_version))
+        yield canonical_json(row) + "\n"
+
+
+def _number(allowed: range) -> Callable[[str, object], Fault | None]:
+    def check(name: str, value: object) -> Fault | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return Fault((name,), f"is {kind(value)}; it must be a whole number", "wrong_type")
+        message = f"is {echo(value)}; it must lie between {allowed[0]} and {allowed[-1]}"
+        return None if value in allowed else Fault((name,), message, "number_out_of_range")
+
+    return check
+
+
+def _task(name: str, value: object) -> Fault | None:
+    if isinstance(value, str) and value in ungar.TASKS:
+        return None
+    return Fault((name,), f"must be one of {', '.join(ungar.TASKS)}, not {echo(value)}", "unknown_value")
+
+
+def _flag(name: str, value: object) -> Fault | None:
+    return (
+        None if isinstance(value, bool) else Fault((name,), f"is {kind(value)}; it must be true or false", "wrong_type")
+    )
