@@ -10,7 +10,7 @@ from training.canonical import canonical_json
 
 
 class WordsField(models.TextField):
-    """The words of a trace, as `traces.words` cuts them: a tsvector on PostgreSQL, a text beside an FTS5 index on SQLite."""
+    """The words of a trace as `traces.words` cuts them: a tsvector on PostgreSQL, a text on SQLite, indexed by FTS5."""
 
     def db_type(self, connection) -> str:
         return "tsvector" if connection.vendor == "postgresql" else super().db_type(connection)

@@ -1,5 +1,7 @@
 """Pages that begin after a row."""
 
+import base64
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -64,9 +66,8 @@ def test_a_token_that_is_none_is_refused(token):
             page_of(Trace.objects.all(), ORDERS[0], before=None, after=token, size=2)
 
 
-@pytest.mark.parametrize(
-    "token", ["W10=", "WzEsMl0=", "W251bGwsbnVsbF0=", "WyIyMDI2LTAxLTAxIiwgInh4Il0=", "eyJhIjoxfQ=="]
-)
-def test_json_that_is_no_place_is_refused(token):
+@pytest.mark.parametrize("values", [[], [1, 2], [None, None], ["2026-01-01", "xx"], {"a": 1}, [[1], {}]])
+def test_json_that_is_no_place_is_refused(values):
+    token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
     with pytest.raises(Invalid):
         page_of(Trace.objects.all(), ORDERS[0], before=None, after=token, size=2)

@@ -71,7 +71,7 @@ class TraceQuerySet(models.QuerySet):
         return scored.filter(points__isnull=False), Order(f"{sign}points", f"{sign}pk")
 
     def search(self, words: str) -> Self:
-        """Traces that hold every one of `words`, the last perhaps only begun; none when there is no word to look for."""
+        """Traces that hold every one of `words`, the last perhaps only begun; none for no words."""
         asked = words_asked(words)
         return self.filter(HoldsWords(asked)) if asked else self.none()
 

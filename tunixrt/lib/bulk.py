@@ -14,7 +14,7 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Seq
     """Inserts `rows`, whose values stand in the order of `columns` (attribute names), all or none.
 
     Values are texts, numbers, booleans, None, UUIDs, aware datetimes, and JSON *as text*. No default is filled in: give
-    every column that must not be null. With `keep`, a row that a unique rule forbids is left out, as it is there already.
+    every column that must not be null. With `keep`, a row that a unique rule forbids is left out: it is there already.
     """
     fields = [model._meta.get_field(name) for name in columns]
     names = ", ".join(connection.ops.quote_name(field.column) for field in fields)  # type: ignore[union-attr]

@@ -30,7 +30,7 @@ class Order:
         return rows.order_by(*(sign + name for name in self.names))
 
     def after(self, rows: QuerySet, token: str, *, backwards: bool = False) -> QuerySet:
-        """The rows that follow the one whose token this is, or precede it. Raises Invalid for what is no token of ours."""
+        """The rows that follow the one whose token this is, or precede it. Raises Invalid for no token."""
         try:
             values = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
             if not (isinstance(values, list) and len(values) == len(self.names)):
