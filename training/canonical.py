@@ -4,6 +4,11 @@ import hashlib
 import json
 from uuid import UUID, uuid5
 
+import msgspec
+
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+CONTENT_ENCODER = msgspec.json.Encoder(order="sorted")
+CONTENT_KEYS = ("final_answer", "prompt", "steps", "trace_version")
 STABLE_IDS = UUID("6f1b7c52-3c0e-5d0f-9a3e-7d2a1c9b8e41")  # the namespace of stable_id; never changes
 
 
@@ -13,7 +18,7 @@ def canonical_json(value: object) -> str:
     Made by the standard library on purpose: a faster encoder spells floats differently, and hashes of
     years must not depend on which one was installed. Raises ValueError on NaN and infinities.
     """
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return ENCODER.encode(value)
 
 
 def sha256_hex(data: str | bytes) -> str:
@@ -23,8 +28,19 @@ def sha256_hex(data: str | bytes) -> str:
 
 def content_sha256(payload: dict) -> str:
     """The identity of a trace's content: version, prompt, steps and final answer, without `meta`."""
-    content = {key: payload[key] for key in ("trace_version", "prompt", "steps", "final_answer")}
-    return sha256_hex(canonical_json(content))
+    return sha256_hex(canonical_json({key: payload[key] for key in CONTENT_KEYS}))
+
+
+def spelled(payload: dict) -> tuple[str, str]:
+    """`canonical_json(payload)` and `content_sha256(payload)` of what `read_trace` gave, in a fraction of their time.
+
+    The content holds texts and integers only, and those a faster encoder spells as the standard library does (a test
+    asks for every character); `meta`, which may hold floats, is put in afterwards: in sorted order it comes second.
+    """
+    content = CONTENT_ENCODER.encode({key: payload[key] for key in CONTENT_KEYS})
+    second = len(b'{"final_answer":') + len(CONTENT_ENCODER.encode(payload["final_answer"]))
+    meta = canonical_json(payload["meta"]).encode()
+    return b"".join((content[:second], b',"meta":', meta, content[second:])).decode(), sha256_hex(content)
 
 
 def stable_id(payload: dict, index: int) -> UUID:

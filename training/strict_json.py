@@ -188,9 +188,9 @@ class _Questionable(Exception):
 
 def _quick_object(pairs: list[tuple[str, object]]) -> dict:
     value = dict(pairs)
-    if len(value) < len(pairs) or len(pairs) > MAX_KEYS:
-        raise _Questionable
-    return value
+    if len(value) == len(pairs) <= MAX_KEYS:
+        return value
+    raise _Questionable
 
 
 def _quick_integer(digits: str) -> int:
