@@ -9,6 +9,7 @@ from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
 from tests.factories import make_trace
@@ -316,6 +317,12 @@ def test_the_export_needs_no_ungar_and_asks_for_no_accept_header(api, kept, monk
     response = api.get(EXPORT, headers={"accept": "application/x-ndjson"})
     assert response["Content-Type"] == "application/x-ndjson; charset=utf-8"
     assert len(b"".join(response.streaming_content).splitlines()) == 6
+
+
+def test_what_is_exported_is_read_back_as_the_same_content(api, kept):
+    file = SimpleUploadedFile("episodes.jsonl", b"".join(api.get(EXPORT).streaming_content))
+    body = api.post("/api/traces/import", {"file": file, "format": "ungar"}).json()
+    assert (body["stored_count"], body["duplicate_count"]) == (0, 6)
 
 
 def test_an_export_of_nothing_is_empty(api):
