@@ -1,6 +1,7 @@
 """Parquet files as rows, a few at a time."""
 
 import io
+import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, BinaryIO
@@ -19,11 +20,11 @@ BATCH_BYTES = 256 * 1024**2  # that a batch may become if every row repeats the 
 BUFFER_BYTES = 1024**2  # of a column that are read at a time
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError, IndexError)  # what pyarrow raises on files that are none
 
-Item = tuple[int, Loc, object | Invalid]
+Item = tuple[int, Loc, object | Invalid, str]
 
 
 class ParquetRows:
-    """The rows of one Parquet file: number (from 1), the start of its faults' `loc`, and an object or its faults.
+    """The rows of one Parquet file: number (from 1), start of its faults' `loc`, object, and its text where it is none.
 
     A column that is null in a row is not in its object. A file that is broken, or would unpack to more than the
     bounds of `training.unpacking`, is one Invalid in the place of a row. `done` of `total` rows have been read.
@@ -38,21 +39,25 @@ class ParquetRows:
 
     def __iter__(self) -> Iterator[Item]:
         if isinstance(self._opened, Invalid):
-            yield 1, (), located(self._opened, 1)
+            yield 1, (), located(self._opened, 1), ""
             return
-        for value in _objects(self._opened):
+        for row in _objects(self._opened):
             self.done += 1
-            value = value if isinstance(value, Invalid) else self._judged(value)
-            yield self.done, (), located(value, self.done) if isinstance(value, Invalid) else value
+            fault = row if isinstance(row, Invalid) else self._fault(row)
+            if fault:
+                text = "" if row is fault else json.dumps(row, default=str, ensure_ascii=False)[: self._max_row_bytes]
+                yield self.done, (), located(fault, self.done), text
+            else:
+                yield self.done, (), row, ""
         if not self.done:
-            yield 1, (), Invalid(Fault((), "the file holds no data", "empty_file", line=1))
+            yield 1, (), Invalid(Fault((), "the file holds no data", "empty_file", line=1)), ""
 
-    def _judged(self, row: dict) -> dict | Invalid:
+    def _fault(self, row: dict) -> Invalid | None:
         if not is_sound(row):
             return Invalid(islice(value_faults(row), MAX_FAULTS))
         if len(msgspec.json.encode(row)) > self._max_row_bytes:
             return Invalid(Fault((), f"is larger than {self._max_row_bytes} bytes", "line_too_long"))
-        return row
+        return None
 
 
 def _open(stream: BinaryIO) -> pq.ParquetFile | Invalid:

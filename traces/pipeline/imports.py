@@ -1,8 +1,6 @@
 """Reading a file of traces into the database."""
 
-import io
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import TextIO
 
@@ -12,7 +10,7 @@ from django.db import transaction
 from traces.models import Import, Trace
 from training.errors import Fault, Invalid
 from training.formats import TraceReader
-from training.row_files import Row, read_rows
+from training.row_files import open_rows
 from tunixrt.jobs.models import Cancelled, Job
 from tunixrt.jobs.work import Work
 
@@ -72,10 +70,10 @@ class Loading:
 
     def run(self) -> None:
         """Reads to the end, or to the point where more faults would help nobody. Raises Invalid with the faults."""
-        with KeepsLine(io.FileIO(self.row.source_path)) as self.stream, self.row.rejected_path.open("w") as rejected:
-            rows = read_rows(self.stream, max_row_bytes=settings.TRACE_MAX_BYTES)
-            reader = TraceReader(self._remember(rows), format=self.row.format, source=self.row.source)
-            for line, result in reader:
+        with self.row.source_path.open("rb") as stream, self.row.rejected_path.open("w") as rejected:
+            self.file = open_rows(stream, self.row.file_name, max_row_bytes=settings.TRACE_MAX_BYTES)
+            self.reader = TraceReader(self.file, format=self.row.format, source=self.row.source)
+            for line, result in self.reader:
                 self.read += 1
                 if isinstance(result, Invalid):
                     self._refuse(line, result, rejected)
@@ -86,12 +84,8 @@ class Loading:
                 if self.read % CHUNK_ROWS == 0 or self.characters > CHUNK_CHARACTERS:
                     self._flush()
             self._flush()
-            self.row.format = reader.format or self.row.format
+            self.row.format = self.reader.format or self.row.format
         self._conclude()
-
-    def _remember(self, rows: Iterator[Row]) -> Iterator[Row]:
-        for self.current in rows:
-            yield self.current
 
     def _add(self, payload: dict) -> None:
         trace = Trace.from_payload(
@@ -103,11 +97,11 @@ class Loading:
     def _refuse(self, line: int, invalid: Invalid, rejected: TextIO) -> None:
         self.bad += 1
         self.faults += invalid.faults[: MAX_FAULTS - len(self.faults)]
-        value = self.current.value
+        row = self.reader.row
         entry = {
             "line": line,
             "errors": [fault.to_dict() for fault in invalid.faults],
-            "row": self.stream.text if isinstance(value, Invalid) else value,
+            "row": row.text if isinstance(row.value, Invalid) else row.value,
         }
         rejected.write(json.dumps(entry) + "\n")
 
@@ -127,12 +121,7 @@ class Loading:
         self.chunk, self.characters = [], 0
 
     def _tick(self) -> None:
-        """Bytes are known as done while lines are read; a JSON list is read at once, so there only rows count."""
-        message = f"{self.read:,} rows read"
-        if self.stream.line:
-            self.job.tick(self.stream.tell(), self.row.file_bytes, message)
-        else:
-            self.job.tick(message=message)
+        self.job.tick(self.file.done, self.file.total, f"{self.read:,} rows read")
 
     def _conclude(self) -> None:
         self.row.stored_count, self.row.duplicate_count = self.stored, self.duplicates
@@ -146,18 +135,3 @@ class Loading:
             self.row.rejected_path.unlink()
         if failed:
             raise Invalid(self.faults)
-
-
-class KeepsLine(io.BufferedReader):
-    """A file that still knows the line it read last."""
-
-    line = b""
-
-    def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]
-        line = super().readline(size)
-        self.line = line or self.line  # the end of the file is no line
-        return line
-
-    @property
-    def text(self) -> str:
-        return self.line.rstrip(b"\r\n").decode(errors="replace")

@@ -23,9 +23,10 @@ class TraceReader:
     which it is from then on. `row` is the row that the last result was made of.
     """
 
+    row: Row
+
     def __init__(self, rows: Iterable[Row], *, format: str, source: str):
         self.format = None if format == "auto" else format
-        self.row: Row | None = None
         self._source = source
         self._results = map(self._read, rows)
 
