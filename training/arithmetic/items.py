@@ -50,7 +50,7 @@ def read_items(tokens: Sequence[Token]) -> list[Item]:
     while at < len(tokens) - 1:
         run = _words(tokens, at) if found[-1].kind in OPERANDS or tokens[at].text != "/" else 0
         if run:
-            found += _read_words(tokens[at : at + run], found, tokens[at + run])
+            found += _read_words(tokens[at : at + run], found, tokens[at + run : at + run + 3])
         else:
             found += _read_token(tokens[at - 1] if at else edge, tokens[at], tokens[at + 1], found)
         at += run or 1
@@ -69,8 +69,8 @@ def _words(tokens: Sequence[Token], at: int) -> int:
     return end - at
 
 
-def _read_words(run: Sequence[Token], found: list[Item], after: Token) -> list[Item]:
-    """What words mean between the last part and the token behind them: a unit, a sign, or a gap."""
+def _read_words(run: Sequence[Token], found: list[Item], behind: Sequence[Token]) -> list[Item]:
+    """What words mean between the last part and the tokens behind them: a unit, a sign, or a gap."""
     before = found[-1]
     words = [word.strip("'’.,") for token in run if token.kind != "join" for word in token.text.strip("()/").split()]
     if before.kind in OPERANDS and run[0].kind == "note" and not run[0].spaced:
@@ -84,7 +84,7 @@ def _read_words(run: Sequence[Token], found: list[Item], after: Token) -> list[I
     if not words:
         return []
     if before.kind in OPERANDS:
-        return _after_operand(words, run, found, after)
+        return _after_operand(words, run, found, behind)
     if before.kind == "sign":
         return [] if set(words) <= DETERMINERS else [_gap(run)]
     return [_gap(run, ends=True, begins=True, sure=_opens(words))]
@@ -98,9 +98,9 @@ def _take_number_words(words: list[str], number: Item) -> None:
         number.percent = bool(words.pop(0))
 
 
-def _after_operand(words: list[str], run: Sequence[Token], found: list[Item], after: Token) -> list[Item]:
-    before, opens = found[-1], after.kind in ("number", "open")
-    goes_on = after.kind in ("sign", "cross", "equals")
+def _after_operand(words: list[str], run: Sequence[Token], found: list[Item], behind: Sequence[Token]) -> list[Item]:
+    before, opens = found[-1], behind[0].kind in ("number", "open")
+    goes_on = behind[0].kind in ("sign", "cross", "equals")
     if words[0] == "of" and _is_share(found):
         if opens and set(words[1:]) <= DETERMINERS:
             return [Item("sign", run[0].start, run[-1].end, "of")]
@@ -116,8 +116,11 @@ def _after_operand(words: list[str], run: Sequence[Token], found: list[Item], af
     if sign:
         return [sign]
     if opens:
-        sure = _opens(words, OPENERS | LINKS) and not set(words) <= UNITS | {"and", "of"}
-        return [_gap(run, ends=words[0] != "and", begins=True, sure=sure)]
+        sure = _opens(words, OPENERS | LINKS) and not (
+            UNITS.intersection(words) and set(words) <= UNITS | {"and", "of"}
+        )
+        mixed = words == ["and"] and any(token.text == "/" for token in behind)  # 5 and 2/3
+        return [_gap(run, ends=not mixed, begins=not mixed, sure=sure)]
     return []
 
 
