@@ -1,8 +1,10 @@
 """Forms of this room. They turn what was typed into a service's arguments; the rules are the services'."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django import forms
 from django.conf import settings
@@ -11,6 +13,7 @@ from datasets_app import services
 from datasets_app.build_request import DEFAULT_LIMIT, MAX_LIMIT, STRATEGIES
 from datasets_app.evalset_files import FILE_FORMATS
 from datasets_app.models import Dataset, EvalSet
+from traces.filters import read_query
 from training.errors import Fault, Invalid
 from training.renderers import ANSWER_ONLY, DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT
 from tunixrt.lib.errors import Refused
@@ -26,8 +29,13 @@ class BuildForm(forms.Form):
         label="Version", initial="1", help_text="No hyphen. A frozen version never changes: make the next one."
     )
     source = forms.CharField(label="Source is", required=False, help_text="As traces have it in meta.source.")
-    q = forms.CharField(label="Words", required=False, help_text="Every word occurs in the prompt or the answer.")
+    q = forms.CharField(label="Words", required=False, help_text="Every word occurs, the last perhaps only begun.")
     min_score = forms.CharField(label="Score at least", required=False, help_text="The baseline score, 0 to 100.")
+    filters = forms.CharField(
+        label="Further filters",
+        required=False,
+        help_text="As the address of the page of traces has them: tag=checked&wrong.arithmetic=false",
+    )
     selection_strategy = forms.ChoiceField(
         label="Take", choices=[(name, STRATEGY_LABELS[name]) for name in STRATEGIES], initial="latest"
     )
@@ -75,9 +83,14 @@ class BuildForm(forms.Form):
     def request(self) -> dict[str, Any]:
         """The body that the API would take for the same build."""
         data = self.cleaned_data
-        filters = {name: data[name] for name in FILTERS if data[name]}
         asked = {name: value for name, value in data.items() if name not in FILTERS and value not in ("", None)}
-        return asked | {"filters": filters, "instruction": data["instruction"]}
+        return asked | {"filters": asked_filters(data), "instruction": data["instruction"]}
+
+
+def asked_filters(given: Mapping[str, str]) -> dict[str, Any]:
+    """The filters of a form, those that are spelled as an address included. Raises Invalid."""
+    further = read_query(dict(parse_qsl(given.get("filters", ""), keep_blank_values=True)))
+    return further | {name: given[name] for name in FILTERS if given.get(name)}
 
 
 class EvalsetForm(forms.Form):

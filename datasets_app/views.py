@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from datasets_app import services
 from datasets_app.evalset_files import SHIPPED
 from datasets_app.exports import EXPORTS
-from datasets_app.forms import FILTERS, BuildForm, EvalsetForm
+from datasets_app.forms import BuildForm, EvalsetForm, asked_filters
 from datasets_app.models import Dataset, EvalSet
 from datasets_app.rows import read_lines
 from datasets_app.selection import matching
@@ -35,7 +35,7 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def dataset_build(request: HttpRequest) -> HttpResponse:
-    form = BuildForm(request.POST) if request.method == "POST" else BuildForm()
+    form = BuildForm(request.POST) if request.method == "POST" else BuildForm(initial=request.GET.dict())
     if request.method == "POST" and (dataset := form.build(by=request.user)):
         return redirect("dataset_detail", dataset.key)
     return render(request, "datasets/build.html", {"room": "datasets", "form": form} | _matches(request))
@@ -173,7 +173,7 @@ def _matches(request: HttpRequest) -> dict:
     """The filters' matches, counted up to COUNTED, with the newest ones; or what is wrong with the filters."""
     given = request.POST if request.method == "POST" else request.GET
     try:
-        found = matching(read_filters({name: given[name] for name in FILTERS if given.get(name)}))
+        found = matching(read_filters(asked_filters(given)))
     except Invalid as invalid:
         return {"match_faults": invalid.faults}
     count = found[: COUNTED + 1].count()

@@ -17,8 +17,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from traces import schemas, services, ungar_services
-from traces.filters import FILTERS, read_filters
+from traces.filters import read_query
 from traces.models import Import, Trace
+from traces.models.queries import NEWEST
 from training.errors import Fault, Invalid, echo
 from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
@@ -26,8 +27,7 @@ from training.strict_json import located
 from tunixrt.jobs.services import once
 from tunixrt.lib.api import OneFormat, StrictJSONParser, body_of, only_known, read_object
 from tunixrt.lib.errors import Refused, TooLarge
-from tunixrt.lib.pagination import WINDOW, page, whole_number
-from tunixrt.lib.schemas import WINDOW_PARAMETERS
+from tunixrt.lib.pagination import WINDOW, cursor_page, whole_number
 
 IMPORT_FIELDS = {"format", "source", "skip_bad"}
 FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}
@@ -56,14 +56,14 @@ class Traces(APIView):
     parser_classes = [TraceParser]
 
     @extend_schema(
-        operation_id="traces_list", parameters=[*WINDOW_PARAMETERS, *schemas.FILTERS], responses=schemas.Traces
+        operation_id="traces_list", parameters=[*schemas.PLACES, *schemas.FILTERS], responses=schemas.Traces
     )
     def get(self, request: Request) -> Response:
         """Traces, newest first."""
         query = request.query_params
-        only_known(query, WINDOW | set(FILTERS))
-        filters = read_filters({name: query[name] for name in FILTERS if name in query})
-        return Response(page(Trace.objects.for_list().newest_first().matching(filters), query, Trace.to_row))
+        filters = read_query(query, besides=WINDOW | {"cursor", "sort"})
+        traces, order = Trace.objects.for_list().matching(filters).in_order(query.get("sort", NEWEST))
+        return Response(cursor_page(traces, order, query, Trace.to_row))
 
     @extend_schema(request=schemas.Payload, responses={201: schemas.Created})
     def post(self, request: Request) -> Response:

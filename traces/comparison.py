@@ -1,22 +1,71 @@
 """Two traces side by side."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import NamedTuple
+
+WORDS = re.compile(r"\s+|\w+|.", re.DOTALL)
+MAX_MARKED = 2_000  # characters of a text within which changed words are marked; longer ones would take seconds
+
+
+class Piece(NamedTuple):
+    """A part of a text, and whether the other side has something else there."""
+
+    text: str
+    changed: bool
 
 
 @dataclass(frozen=True)
 class StepPair:
-    """The steps of one number; a side that has none is None."""
+    """Two steps that say the same, or that stand in each other's place; a side that has none is None."""
 
-    number: int
     base: dict | None
     other: dict | None
 
     @property
     def same(self) -> bool:
-        return self.base == self.other
+        return self.base is not None and self.other is not None and _sense(self.base) == _sense(self.other)
+
+    @property
+    def pieces(self) -> tuple[list[Piece], list[Piece]]:
+        """Both contents in pieces, those that differ marked."""
+        return marked(*(step["content"] if step else "" for step in (self.base, self.other)))
 
 
 def align_steps(base: list[dict], other: list[dict]) -> list[StepPair]:
-    """Every step number of either side, in order."""
-    left, right = ({step["i"]: step for step in steps} for steps in (base, other))
-    return [StepPair(number, left.get(number), right.get(number)) for number in sorted(left | right)]
+    """Every step of both sides once, in order, steps of the same type and content side by side.
+
+    Between those, steps stand side by side in turn. By longest matching blocks (Ratcliff and Obershelp, difflib).
+    """
+    matcher = SequenceMatcher(None, [_sense(step) for step in base], [_sense(step) for step in other], autojunk=False)
+    return [
+        StepPair(left, right)
+        for _, a, b, c, d in matcher.get_opcodes()
+        for left, right in zip_longest(base[a:b], other[c:d])
+    ]
+
+
+def marked(base: str, other: str) -> tuple[list[Piece], list[Piece]]:
+    """Both texts in pieces, words that differ marked; texts that are too long to compare are marked as a whole."""
+    if base == other or not (base and other) or max(len(base), len(other)) > MAX_MARKED:
+        changed = base != other
+        return [Piece(base, changed)], [Piece(other, changed)]
+    left, right = WORDS.findall(base), WORDS.findall(other)
+    codes = SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
+    return (
+        list(_pieces((left[a:b], tag) for tag, a, b, _, _ in codes)),
+        list(_pieces((right[c:d], tag) for tag, _, _, c, d in codes)),
+    )
+
+
+def _pieces(blocks: Iterator[tuple[list[str], str]]) -> Iterator[Piece]:
+    for words, tag in blocks:
+        if words:
+            yield Piece("".join(words), tag != "equal")
+
+
+def _sense(step: dict) -> tuple[str, str]:
+    return step["type"], step["content"]

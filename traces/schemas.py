@@ -4,16 +4,33 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers as s
 
 from traces import models, ungar
+from traces.filters import REVIEW_STATES
+from traces.models.queries import BY_SCORE, ORDERS
+from traces.scorers import SCORERS
 from training.formats import FORMATS
-from tunixrt.lib.schemas import listing
+from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 
 PAIR = [OpenApiParameter(name, str, required=True) for name in ("base", "other")]
 FILTERS = [
     OpenApiParameter("source", str),
-    OpenApiParameter("q", str, description="Words that all occur in the prompt or the final answer."),
+    OpenApiParameter("q", str, description="Words that all occur in the trace, the last perhaps only begun."),
     OpenApiParameter("min_score", float, description="By the baseline scorer."),
     OpenApiParameter("created_after", str, description="A date, or a time with its zone."),
     OpenApiParameter("tag", str),
+    OpenApiParameter("steps.min", int),
+    OpenApiParameter("steps.max", int),
+    OpenApiParameter("import.id", str),
+    OpenApiParameter("review.is", str, enum=REVIEW_STATES),
+    OpenApiParameter("twin.is", bool, description="Nearly repeats an older trace."),
+    OpenApiParameter("scorers.disagree", bool),
+    *(OpenApiParameter(f"score.{name}.{bound}", float) for name in SCORERS for bound in ("min", "max")),
+    *(OpenApiParameter(f"wrong.{name}", bool, description="It found a wrong step.") for name in SCORERS),
+    OpenApiParameter("meta.NAME", str, description="meta[NAME] equal: JSON where it can be read as such, else a text."),
+]
+PLACES = [
+    *WINDOW_PARAMETERS,
+    OpenApiParameter("cursor", str, description="`next_cursor` of the window before; costs the same however deep."),
+    OpenApiParameter("sort", str, enum=(*ORDERS, *BY_SCORE)),
 ]
 
 UNGAR_EXPORT = [
@@ -63,12 +80,27 @@ class TraceScore(s.Serializer):
     created_at = s.DateTimeField()
 
 
+class ReviewRequest(s.Serializer):
+    rating = s.ChoiceField([(-1, "a mistake"), (0, "neutral"), (1, "good")])
+    note = s.CharField(required=False, allow_blank=True, max_length=models.judging.MAX_NOTE)
+
+
+class Review(s.Serializer):
+    step = s.IntegerField(help_text="The step's `i`.")
+    rating = s.IntegerField(min_value=-1, max_value=1)
+    note = s.CharField()
+    reviewer = s.CharField(allow_null=True)
+    created_at = s.DateTimeField(help_text="When this rating was given.")
+    updated_at = s.DateTimeField()
+
+
 class Trace(Created):
     payload = Payload()
     content_sha256 = s.CharField()
     parent = s.UUIDField(allow_null=True)
     tags = s.ListField(child=s.CharField())
     scores = TraceScore(many=True)
+    reviews = Review(many=True)
 
 
 class ScoreRequest(s.Serializer):

@@ -39,6 +39,12 @@ class Score(models.Model):
     def __str__(self) -> str:
         return f"{self.scorer} {self.version}: {'–' if self.score is None else format(self.score, 'g')}"
 
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The numbers and short texts of its details, for a line; lists are shown where they belong."""
+        simple = ((name, value) for name, value in self.details.items() if isinstance(value, int | float | str))
+        return [(name, f"{value:.4g}" if isinstance(value, float) else str(value)[:100]) for name, value in simple]
+
     def to_dict(self) -> dict:
         names = ("scorer", "version", "score", "first_wrong", "details", "created_at")
         return {name: getattr(self, name) for name in names}

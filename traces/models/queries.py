@@ -1,6 +1,6 @@
 """How traces are found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -11,8 +11,10 @@ from traces.lookups import HoldsWords, MetaEquals
 from traces.models.imports import Import
 from traces.models.judging import Score, StepReview
 from traces.models.twins import Twin
+from traces.rows import COLUMNS
 from traces.scorers import SCORERS, VERDICTS
 from traces.words import words_asked
+from training.errors import Fault, Invalid, echo
 from tunixrt.lib.bulk import insert
 from tunixrt.lib.keyset import Order
 
@@ -25,24 +27,9 @@ ORDERS = {
     "most steps": Order("-step_count", "-created_at", "-pk"),
     "fewest steps": Order("step_count", "created_at", "pk"),
 }
+BY_SCORE = tuple(f"{direction} {scorer}" for scorer in SCORERS for direction in ("lowest", "highest"))
+NEWEST = "newest"
 HALF = 50  # points: less means that a scorer finds a trace rather wrong than right
-COLUMNS = (
-    "id",
-    "created_at",
-    "created_by_id",
-    "parent_id",
-    "imported_by_id",
-    "canonical",
-    "trace_version",
-    "prompt",
-    "final_answer",
-    "meta",
-    "source",
-    "step_count",
-    "group",
-    "content_sha256",
-    "words",
-)
 
 
 class TraceQuerySet(models.QuerySet):
@@ -58,16 +45,19 @@ class TraceQuerySet(models.QuerySet):
         return self.order_by("-created_at", "-id")
 
     def in_order(self, name: str) -> tuple[Self, Order]:
-        """The rows to be sorted and how: by a name of ORDERS, `lowest SCORER` or `highest SCORER`.
+        """The rows to be sorted and how: by a name of ORDERS or of BY_SCORE. Raises Invalid for any other name.
 
-        Sorting by a score shows only what has one. Raises KeyError for any other name.
+        Sorting by a score adds it as `points` and leaves out what has none.
         """
         if name in ORDERS:
             return self, ORDERS[name]
-        direction, _, scorer = name.partition(" ")
-        version, sign = SCORERS[scorer].version, {"lowest": "", "highest": "-"}[direction]
-        own = Q(scores__scorer=scorer, scores__version=version)
+        if name not in BY_SCORE:
+            known = ", ".join((*ORDERS, "lowest SCORER", "highest SCORER"))
+            raise Invalid(Fault(("sort",), f"must be one of {known}, not {echo(name)}", "wrong_value"))
+        direction, scorer = name.split(" ")
+        own = Q(scores__scorer=scorer, scores__version=SCORERS[scorer].version)
         scored = self.annotate(by=FilteredRelation("scores", condition=own), points=F("by__score"))
+        sign = "-" if direction == "highest" else ""
         return scored.filter(points__isnull=False), Order(f"{sign}points", f"{sign}pk")
 
     def search(self, words: str) -> Self:
@@ -162,10 +152,20 @@ class TraceQuerySet(models.QuerySet):
             .prefetch_related(Prefetch("scores", scores), Prefetch("reviews", reviews), "tags")
         )
 
+    def with_twins(self) -> Self:
+        """Adds the older trace that each nearly repeats and the newer ones that nearly repeat it."""
+        texts = ("similarity", "trace__prompt", "older__prompt")
+        twins = Twin.objects.select_related("trace", "older").only(*texts)
+        return self.prefetch_related(Prefetch("twin_of", twins), Prefetch("twins", twins.order_by("-similarity", "pk")))
+
     def insert(self, traces: Sequence["Trace"], *, ignore_known: bool = False) -> None:
         """Adds the rows and the tags in their `meta`. `ignore_known` leaves ids that are there as they are."""
-        insert(self.model, COLUMNS, (trace.columns() for trace in traces), keep=ignore_known)
         tags = [(trace.pk, name) for trace in traces for name in trace.own_tags()]
+        self.insert_rows([trace.columns() for trace in traces], tags, ignore_known=ignore_known)
+
+    def insert_rows(self, rows: Iterable[Sequence], tags: Sequence[tuple], *, ignore_known: bool = False) -> None:
+        """As `insert`, for rows in the order of `traces.rows.COLUMNS` and tags as (trace's id, name)."""
+        insert(self.model, COLUMNS, rows, keep=ignore_known)
         if tags:
             insert(self.model.tags.rel.related_model, ("trace_id", "name"), tags, keep=ignore_known)
 

@@ -9,13 +9,10 @@ from django.utils import timezone
 
 from traces.lookups import WordsField
 from traces.models.imports import Import
-from traces.models.queries import COLUMNS, TraceQuerySet
-from traces.words import words_of
-from training.canonical import canonical_json, content_sha256, sha256_hex
-from training.splits import group_of
+from traces.models.queries import TraceQuerySet
+from traces.rows import COLUMNS, MAX_TAG, TAKEN, tags_in, taken
+from training.canonical import canonical_json
 from tunixrt.lib.ids import uuid7
-
-MAX_TAG = 100
 
 
 class Trace(models.Model):
@@ -59,23 +56,7 @@ class Trace(models.Model):
     @classmethod
     def from_payload(cls, payload: dict, **fields: Any) -> "Trace":
         """An unsaved row for a payload that `training.schema.read_trace` has accepted."""
-        meta = payload["meta"]
-        source = meta.get("source") if meta else None
-        return cls(
-            canonical=canonical_json(payload),
-            trace_version=payload["trace_version"],
-            prompt=payload["prompt"],
-            final_answer=payload["final_answer"],
-            meta=meta,
-            source=source[:200] if isinstance(source, str) else "",
-            step_count=len(payload["steps"]),
-            group=sha256_hex(group_of(payload)),
-            content_sha256=content_sha256(payload),
-            words=words_of(
-                (payload["prompt"], payload["final_answer"], *(step["content"] for step in payload["steps"]))
-            ),
-            **fields,
-        )
+        return cls(**dict(zip(TAKEN, taken(payload), strict=True)), **fields)
 
     def columns(self) -> list:
         """The row as `tunixrt.lib.bulk` writes it."""
@@ -108,11 +89,8 @@ class Trace(models.Model):
         }
 
     def own_tags(self) -> list[str]:
-        """The tags that it brings along: the distinct short texts of the list `meta.tags`."""
-        tags = (self.meta or {}).get("tags")
-        if not isinstance(tags, list):
-            return []
-        return list(dict.fromkeys(tag for tag in tags if isinstance(tag, str) and 0 < len(tag) <= MAX_TAG))
+        """The tags that it brings along."""
+        return tags_in(self.meta)
 
 
 META = COLUMNS.index("meta")
@@ -122,7 +100,7 @@ class Tag(models.Model):
     """A word on a trace, taken from `meta.tags` at intake or given later."""
 
     trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="tags")
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=MAX_TAG)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["name", "trace"], name="tag_once_a_trace")]
