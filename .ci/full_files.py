@@ -22,14 +22,16 @@ CALCULATOR_NOTE = re.compile(r"<<[^<>]*>>")
 ARITHMETIC = {
     "traces": 8792,
     "with equations": 8611,
-    "with a wrong one": 26,
+    "with a wrong one": 25,
     "right": 28933,
     "rounded": 9,
-    "wrong": 27,
+    "wrong": 26,
     "notes": 27998,
     "notes with a sum": 27558,
-    "notes read alike": 27242,
+    "notes read alike": 27241,
     "notes read otherwise": 12,
+    "mistakes put in": 28933,
+    "mistakes found": 28412,
 }
 
 
@@ -71,7 +73,10 @@ def arithmetic(folder: Path) -> int:
             counts["with a wrong one"] += checked.first_wrong is not None
             for verdict in ("right", "rounded", "wrong"):
                 counts[verdict] += checked.count(verdict)
-            for key, number in notes(json.loads(line)["answer"], checked.equations).items():
+            further = notes(json.loads(line)["answer"], checked.equations)
+            for step, found in zip(payload["steps"], checked.equations, strict=True):
+                further += spoiled(step["content"], found)
+            for key, number in further.items():
                 counts[key] += number
     print("gsm8k arithmetic:", ", ".join(f"{number} {name}" for name, number in counts.items()))
     return int(counts != ARITHMETIC)
@@ -89,6 +94,19 @@ def notes(answer: str, read: list[list[Equation]]) -> Counter:
             counts["notes with a sum"] += bool(sums)
             counts["notes read alike"] += bool(sums) and sums[-1].right in values
             counts["notes read otherwise"] += bool(sums) and bool(values) and sums[-1].right not in values
+    return counts
+
+
+def spoiled(text: str, found: list[Equation]) -> Counter:
+    """Puts a mistake into the last digit of each right equation, one at a time: how many of them are found?"""
+    counts: Counter = Counter()
+    for equation in found:
+        at = max((at for at in range(equation.start, equation.end) if text[at] in "0123456789"), default=None)
+        if equation.verdict == "right" and at is not None:
+            other = f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
+            wrong = {again.start for again in equations(other) if again.verdict == "wrong"}
+            counts["mistakes put in"] += 1
+            counts["mistakes found"] += equation.start in wrong
     return counts
 
 

@@ -139,6 +139,7 @@ def test_a_wrong_result_is_wrong_and_says_what_it_should_be(text, reason):
         "13:00 - 11:00 = 3",
         "0900 - 0130 = 0730",
         "3,4 + 1 = 6",
+        "14, 400 / 80 = 180",
         "3 + 4 == 8",
         "3 + 4 <= 8",
         "3 + 4 ≈ 8",

@@ -166,9 +166,10 @@ def _part(token: Token, kind: str, text: str = "", **fields) -> Item:
 
 
 def _read_stop(previous: Token, token: Token, after: Token, found: list[Item]) -> list[Item]:
-    """A mark of exclamation at a number might be a factorial."""
+    """A mark of exclamation at a number might be a factorial, a comma between two might stand inside one."""
     factorial = token.text == "!" and not token.spaced and found[-1].kind in OPERANDS
-    return [_part(token, "gap", ends=not factorial, begins=found[-1].kind != "sign", clean=True)]
+    split = token.text == "," and previous.kind == after.kind == "number"
+    return [_part(token, "gap", ends=not factorial, begins=found[-1].kind != "sign", clean=True, sure=not split)]
 
 
 def _read_number(previous: Token, token: Token, after: Token, found: list[Item]) -> list[Item]:
