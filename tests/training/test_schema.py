@@ -193,6 +193,19 @@ def test_any_value_is_a_sound_trace_or_has_faults_that_can_be_shown(obj):
         assert read_trace(obj)["prompt"] == obj["prompt"]
 
 
+PLACES = [*((name,) for name in TRACE), ("other",), ("steps", 1), *(("steps", 1, name) for name in TRACE["steps"][0])]
+
+
+@given(st.sampled_from([*PLACES, ("steps", 0, "i"), ("steps", 1, "other")]), VALUES | st.just(...))
+def test_a_trace_is_taken_exactly_when_it_has_no_fault(loc, value):
+    obj = broken(loc, value) if value is not ... or loc[-1] != "other" else TRACE
+    if list(trace_faults(obj)):
+        with pytest.raises(Invalid):
+            read_trace(obj)
+    else:
+        assert read_trace(obj)["prompt"] == obj["prompt"]
+
+
 TEXTS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).filter(lambda text: text.strip())
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.errors import Invalid
-from training.json_rules import value_faults
+from training.json_rules import MAX_DEPTH, is_sound, value_faults
 from training.row_files import read_rows
-from training.strict_json import parse_json, read_jsonl
+from training.strict_json import Place, _parse_with_care, parse_json, parse_value, read_jsonl
 
 LINE_BYTES = 1024 * 1024
 JSON_VALUES = st.recursive(
@@ -218,6 +218,31 @@ def test_random_bytes_are_read_or_refused_and_never_crash(data):
     for _, result in read(data):
         assert isinstance(result, Invalid) or not list(value_faults(result))
     list(rows(data))
+
+
+@given(JSON_VALUES)
+def test_the_quick_look_at_a_value_agrees_with_the_careful_one(value):
+    assert is_sound(value) == (not list(value_faults(value)))
+    assert not is_sound(value, MAX_DEPTH) or not isinstance(value, list | dict)
+
+
+TOKENS = ["{", "}", "[", "]", ",", ":", '"a"', '"b"', '"\\u0000"', '"\\ud800"', '"\\ud83d\\ude00"', '"\\', '"']
+TOKENS += ["1", "-0", "9223372036854775807", "9223372036854775808", "1e999", "1.5", "NaN", "null", "true"]
+TOKENS += [" ", "\n", "\ufeff", "\0", '{"a":', '"a":1,', "[1,"]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=12).map("".join), st.integers(0, 3))
+def test_the_quick_parser_agrees_with_the_careful_one(text, lines):
+    before = Place(lines, 7)
+    assert outcome(parse_value, text, before) == outcome(_parse_with_care, text, before)
+
+
+def outcome(parse, text: str, before: Place):
+    try:
+        value, end = parse(text, 0, before)
+    except Invalid as invalid:
+        return invalid.faults
+    return value.faults if isinstance(value, Invalid) else json.dumps(value), end
 
 
 @given(JSON_VALUES)
