@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from math import isfinite
 from typing import Any
 
@@ -62,21 +63,22 @@ def is_sound(value: Any, depth: int = 0) -> bool:
     if kind is str:
         return is_sound_text(value)
     if kind is dict:
-        return (
-            len(value) <= MAX_KEYS
-            and depth < MAX_DEPTH
-            and all(
-                type(key) is str and is_sound_text(key) and is_sound(item, depth + 1) for key, item in value.items()
-            )
-        )
+        return depth < MAX_DEPTH and _are_sound_keys(value) and all(map(is_sound, value.values(), repeat(depth + 1)))
     if kind is list:
-        return depth < MAX_DEPTH and all(is_sound(item, depth + 1) for item in value)
+        return depth < MAX_DEPTH and all(map(is_sound, value, repeat(depth + 1)))
     return value is None or kind is bool or (kind is int and value in INTEGERS) or (kind is float and isfinite(value))
 
 
 def is_sound_text(text: str) -> bool:
     """Whether `text_faults` finds nothing."""
     return len(text) <= MAX_STRING and "\0" not in text and (text.isascii() or has_utf8_form(text))
+
+
+def _are_sound_keys(value: dict) -> bool:
+    try:
+        return len(value) <= MAX_KEYS and is_sound_text("".join(value))
+    except TypeError:  # a key that is no text
+        return False
 
 
 def text_faults(text: str, loc: Loc) -> Iterator[Fault]:
