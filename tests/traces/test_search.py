@@ -1,5 +1,8 @@
 """The full-text search: one meaning on both databases."""
 
+import re
+import unicodedata
+
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
@@ -85,3 +88,11 @@ def test_the_search_asks_the_index():
         assert "trace_by_words" in plan
     else:
         assert "traces_search" in plan or "SEARCH traces_trace" in plan
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
+def test_a_word_is_a_run_of_letters_digits_and_underscores(text):
+    runs = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    words = [run[at : at + 40] for run in runs for at in range(0, len(run), 40)]
+    assert list(dict.fromkeys(words_of([text]).split(" "))) == list(dict.fromkeys(["", *words])) or not words
+    assert words_asked(text) == list(dict.fromkeys(words))[:20]

@@ -1,0 +1,5 @@
+"""The settings of tunixrt with the plain endpoint beside it."""
+
+from tunixrt.settings import *  # noqa: F403
+
+ROOT_URLCONF = "tests.benchmarks.urls"
