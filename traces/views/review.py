@@ -69,9 +69,10 @@ def review_disagreements(request: HttpRequest) -> HttpResponse:
 
 
 def _desk(request: HttpRequest) -> dict:
-    context = {"presets": PRESETS, "filters": _filters(request), "here": _address(request)}
+    given = _filters(request)
+    context: dict = {"presets": PRESETS, "filters": given, "here": _address(request)}
     try:
-        filters = read_query(context["filters"])
+        filters = read_query(given)
     except Invalid as invalid:
         return context | {"faults": invalid.faults}
     queue = services.review_queue(filters=filters, by=request.user, skipped=[pk for pk, _ in _skips(request)])
