@@ -93,7 +93,7 @@ def test_traces_are_scored_by_source(command):
     make_trace(meta={"source": "book"})
     make_trace()
     assert command("score_traces", "--source", "book")[1]["scored"] == 1
-    assert command("score_traces")[1] == {"scorer": "baseline", "scored": 2}
+    assert command("score_traces")[1] == {"scorer": "baseline", "traces": 2, "scored": 1}
     assert Score.objects.count() == 2
 
 
@@ -106,4 +106,4 @@ def test_people_get_sentences(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "rows.jsonl (trace): 1 stored, 0 known already, 1 bad" in out
     assert "2 traces of addition: 2 new, 0 known already" in out
-    assert "3 traces scored by baseline" in out
+    assert "3 traces scored by baseline, 3 scores are new" in out

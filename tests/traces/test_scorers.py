@@ -137,7 +137,7 @@ def test_each_fault_of_format_is_named_and_costs_its_weight(name, weight, payloa
     points, details = scorer("format").score(make_payload(**payload))
     assert points == 100 - weight
     assert details["findings"] == {name: {"weight": weight, "count": 1}}
-    assert len(details["steps"]) + len(details["answer"]) == 1
+    assert len(details["remarks"]) + len(details["answer"]) == 1
 
 
 def test_a_kind_of_fault_costs_once_however_often_it_occurs():
@@ -149,7 +149,7 @@ def test_a_kind_of_fault_costs_once_however_often_it_occurs():
     "step", ["3.5 + 2 = 5.5", "1.5 hours", "a < b and b > c", "5 * 3 = 15\nso 15", "-3 + 4 = 1", "🦉", "i.e. 5"]
 )
 def test_good_texts_have_no_fault(step):
-    assert judged("format", step) == (100.0, {"findings": {}, "answer": [], "steps": []})
+    assert judged("format", step) == (100.0, {"findings": {}, "answer": [], "remarks": []})
 
 
 def test_points_do_not_fall_below_zero():
@@ -168,7 +168,7 @@ def test_a_repeated_step_counts_as_repeated():
     step = "We add the apples to the pears"
     points, details = judged("redundancy", step, "Something else is said here now", step.upper() + "!")
     assert points == pytest.approx(100 * 13 / 20)
-    assert details["steps"] == [{"i": 2, "ok": False, "reason": "7 of its 7 words repeat the step with i = 0"}]
+    assert details["remarks"] == [{"i": 2, "reason": "7 of its 7 words repeat the step with i = 0"}]
 
 
 def test_short_steps_may_recur():
@@ -241,6 +241,7 @@ def test_any_trace_gets_points_within_bounds_and_details_that_are_small_json(pro
         assert points is None or 0 <= points <= 100
         assert len(json.dumps(details, allow_nan=False)) < 40_000
         assert len(details.get("steps", [])) <= 50
+        assert len(details.get("remarks", [])) <= 50
         assert (points, details) == found.score(payload)
 
 

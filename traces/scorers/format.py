@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from traces.scorers.scorer import Judged, Scorer, StepMark, marked
+from traces.scorers.scorer import Judged, Scorer, remarked
 
 MIN_PROMPT = 20  # characters of a prompt that are no chance when a step repeats them
 LONG_ANSWER = 200  # characters of a final answer that might hold the work itself
@@ -43,13 +43,9 @@ def score(payload: dict) -> Judged:
         name: {"weight": weight, "count": sum(other.name == name for other in found)}
         for name, weight in weights.items()
     }
-    marks = [StepMark(finding.i, False, finding.reason) for finding in found if finding.i is not None]
+    remarks = ((finding.i, finding.reason) for finding in found if finding.i is not None)
     answer = [finding.reason for finding in found if finding.i is None]
-    return float(max(0, 100 - sum(weights.values()))), {
-        "findings": named,
-        "answer": answer,
-        "steps": marked(marks)["steps"],
-    }
+    return float(max(0, 100 - sum(weights.values()))), {"findings": named, "answer": answer} | remarked(remarks)
 
 
 def findings(payload: dict) -> Iterator[Finding]:

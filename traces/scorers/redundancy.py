@@ -2,7 +2,7 @@
 
 import re
 
-from traces.scorers.scorer import Judged, Scorer, StepMark, marked
+from traces.scorers.scorer import Judged, Scorer, remarked
 
 WORD = re.compile(r"\w+")
 RUN = 8  # words in a row that are no chance when they occur again
@@ -16,18 +16,18 @@ def score(payload: dict) -> Judged:
     """
     seen: dict[tuple[str, ...], int | None] = dict.fromkeys(_runs(_words(payload["prompt"])))
     total = repeated = copied = 0
-    marks = []
+    remarks = []
     for step in payload["steps"]:
         words = _words(step["content"])
         sources = _sources(words, seen, step["i"])
         total += len(words)
-        repeated += sum(source is not NEW for source in sources)
+        repeated += sum(source != NEW for source in sources)
         copied += sum(source is None for source in sources)
-        if 2 * sum(source is not NEW for source in sources) > len(words):
-            marks.append(_mark(step["i"], sources))
+        if 2 * sum(source != NEW for source in sources) > len(words):
+            remarks.append((step["i"], _remark(sources)))
     if not total:
         return None, {"reason": "the steps hold no words"}
-    details = {"words": total, "repeated": repeated, "from_prompt": copied, "steps": marked(marks)["steps"]}
+    details = {"words": total, "repeated": repeated, "from_prompt": copied} | remarked(remarks)
     return 100 * (total - repeated) / total, details
 
 
@@ -46,10 +46,10 @@ def _sources(words: list[str], seen: dict, i: int) -> list[int | None]:
     return sources
 
 
-def _mark(i: int, sources: list[int | None]) -> StepMark:
-    old = [source for source in sources if source is not NEW]
+def _remark(sources: list[int | None]) -> str:
+    old = [source for source in sources if source != NEW]
     whence = "the prompt" if old[0] is None else f"the step with i = {old[0]}"
-    return StepMark(i, False, f"{len(old)} of its {len(sources)} words repeat {whence}")
+    return f"{len(old)} of its {len(sources)} words repeat {whence}"
 
 
 def _words(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 MAX_MARKS = 50  # steps that details may speak of
@@ -10,8 +11,9 @@ MAX_REASON = 200  # characters of the reason for one step
 Judged = tuple[float | None, dict]
 """Points from 0 to 100, None where there is nothing to judge, and the details they come from (JSON).
 
-Where a scorer speaks of single steps, `details["steps"]` is a list of `{"i", "ok", "reason"}`; one that knows right
-from wrong also gives `details["first_wrong"]`, the `i` of the first wrong step or None.
+One that tells right steps from wrong ones gives `details["steps"]`, a list of `{"i", "ok", "reason"}`, and
+`details["first_wrong"]`, the `i` of the first wrong one or None. One that has other things to say of single steps gives
+`details["remarks"]`, a list of `{"i", "reason"}`. Long lists are cut.
 """
 
 
@@ -33,7 +35,7 @@ class Scorer:
 
 
 class StepMark(NamedTuple):
-    """What a scorer has to say of the step with this `i`; `reason` says what is wrong, or ""."""
+    """Whether the step with this `i` is right; `reason` says what is wrong, or ""."""
 
     i: int
     ok: bool
@@ -41,14 +43,18 @@ class StepMark(NamedTuple):
 
 
 def marked(marks: Iterable[StepMark]) -> dict:
-    """The `steps` and `first_wrong` of details; when there are many marks, the bad ones stay."""
+    """The `steps` and `first_wrong` of details; when there are many marks, the wrong ones stay."""
     marks = list(marks)
-    kept = (
-        sorted(sorted(marks, key=lambda mark: mark.ok)[:MAX_MARKS], key=marks.index)
-        if len(marks) > MAX_MARKS
-        else marks
-    )
+    wrong = [mark for mark in marks if not mark.ok][:MAX_MARKS]
+    room = MAX_MARKS - len(wrong)
+    right = [mark for mark in marks if mark.ok][:room]
+    kept = sorted({mark.i: mark for mark in (*wrong, *right)}.values(), key=lambda mark: mark.i)
     return {
-        "first_wrong": next((mark.i for mark in marks if not mark.ok), None),
+        "first_wrong": wrong[0].i if wrong else None,
         "steps": [{"i": mark.i, "ok": mark.ok, "reason": mark.reason[:MAX_REASON]} for mark in kept],
     }
+
+
+def remarked(remarks: Iterable[tuple[int, str]]) -> dict:
+    """The `remarks` of details from (`i`, reason) pairs."""
+    return {"remarks": [{"i": i, "reason": reason[:MAX_REASON]} for i, reason in islice(remarks, MAX_MARKS)]}

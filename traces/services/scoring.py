@@ -1,49 +1,81 @@
 """Scoring by rule."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.db import transaction
 
-from traces.models import Score, Trace
+from traces.filters import read_filters
+from traces.models import Score, Scoring, Trace, TraceQuerySet
+from traces.pipeline.scoring import ScoreTraces, chunks, keep_scores, score_rows
+from traces.scorers import SCORERS, Scorer
 from traces.scorers import scorer as find_scorer
+from training.errors import Fault, Invalid
+from tunixrt.jobs import work
+from tunixrt.jobs.models import Job
+from tunixrt.lib.errors import Conflict
 
-CHUNK_ROWS = 500
-
-
-def score_traces(*, traces: QuerySet[Trace], scorer: str = "baseline", by) -> int:
-    """Scores each trace and returns how many. A score by the same scorer and version is replaced."""
-    return sum(1 for _ in _score(traces, scorer, by))
+ALL = "all"  # in place of a scorer's name
 
 
 def score_trace(*, trace: Trace, scorer: str = "baseline", by) -> Score:
-    """Scores one trace; raises Invalid for an unknown scorer."""
-    return next(_score(Trace.objects.filter(pk=trace.pk), scorer, by))
-
-
-def _score(traces: QuerySet[Trace], scorer: str, by) -> Iterator[Score]:
+    """Scores one trace now; a score by the same version is replaced. Raises Invalid for an unknown scorer."""
     judge = find_scorer(scorer)
-    rows = traces.only("canonical").order_by("pk").iterator(CHUNK_ROWS)
-    while chunk := list(islice(rows, CHUNK_ROWS)):
-        moment = timezone.now()
-        scores = []
-        for trace in chunk:
-            points, details = judge.score(trace.payload)
-            scores.append(
-                Score(
-                    trace=trace,
-                    scorer=judge.name,
-                    version=judge.version,
-                    score=points,
-                    details=details,
-                    created_by=by,
-                    created_at=moment,
-                )
-            )
-        yield from Score.objects.bulk_create(
-            scores,
-            update_conflicts=True,
-            unique_fields=["trace", "scorer", "version"],
-            update_fields=["score", "details", "created_by", "created_at"],
-        )
+    points, details = judge.score(trace.payload)
+    return Score.objects.update_or_create(
+        trace=trace,
+        scorer=judge.name,
+        version=judge.version,
+        defaults={"score": points, "first_wrong": details.get("first_wrong"), "details": details, "created_by": by},
+    )[0]
+
+
+def score_traces(*, traces: TraceQuerySet, scorer: str = "baseline", by) -> int:
+    """Scores traces now, for as many as a person waits for; returns how many they are.
+
+    `scorer` is a name or "all". A trace that has the score already keeps it. Raises Invalid for an unknown scorer.
+    """
+    judges = read_scorers([scorer])
+    count = 0
+    for chunk in chunks(traces):
+        keep_scores(score_rows(chunk, judges, by=by and by.pk))
+        count += len(chunk)
+    return count
+
+
+def begin_scoring(
+    *,
+    scorers: Iterable[str],
+    filters: dict[str, Any],
+    by,
+    at_once: bool = False,
+    watch: Callable[[Job], None] | None = None,
+) -> Scoring:
+    """Scores all traces that pass `filters`, here and now if `at_once`, else a worker does; the job tells how far it is.
+
+    `watch` is told of the progress made at once. Raises Invalid for an unknown scorer or filter.
+    """
+    names = [judge.name for judge in read_scorers(list(scorers))]
+    scoring = Scoring(scorers=names, filters=read_filters(filters), created_by=by)
+    with transaction.atomic():
+        scoring.save()
+        job = work.enqueue(ScoreTraces.kind, target=scoring.pk, created_by=by, here=at_once)
+    if at_once:
+        work.perform(job.pk, watch)
+        scoring.refresh_from_db()
+    return scoring
+
+
+def cancel_scoring(*, scoring: Scoring) -> None:
+    """Stops a scoring; what it has scored stays. Raises Conflict when it has ended."""
+    job = scoring.job
+    if job is None or not job.is_open:
+        raise Conflict(f"The {scoring} has ended.", code="wrong_state")
+    work.cancel(job)
+
+
+def read_scorers(names: Sequence[Any]) -> list[Scorer]:
+    """The named scorers, each once; "all" means every one there is. Raises Invalid."""
+    if not names:
+        raise Invalid(Fault(("scorers",), 'names no scorer; give at least one, or "all"', "empty"))
+    return list(SCORERS.values()) if ALL in names else list({name: find_scorer(name) for name in names}.values())
