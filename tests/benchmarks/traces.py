@@ -148,7 +148,7 @@ def reads(options: argparse.Namespace) -> list[dict]:
 
 
 def addresses() -> Iterator[tuple[str, str]]:
-    """What people look at: the first page and one in the middle, searches rare and common, filters alone and together."""
+    """What people look at: the first page, one in the middle, searches rare and common, filters alone and together."""
     from traces.models import Trace
     from traces.models.queries import ORDERS
 
@@ -196,10 +196,10 @@ def copy_rows(ready: list[list]) -> None:
     from traces.models.queries import COLUMNS
 
     names = ", ".join(f'"{name}"' for name in COLUMNS)
-    with psycopg.connect(os.environ["DATABASE_URL"]) as server, server.cursor() as cursor:
-        with cursor.copy(f"COPY traces_trace ({names}) FROM STDIN") as copy:
-            for row in ready:
-                copy.write_row(row)
+    statement = f"COPY traces_trace ({names}) FROM STDIN"
+    with psycopg.connect(os.environ["DATABASE_URL"]) as server, server.cursor().copy(statement) as copy:
+        for row in ready:
+            copy.write_row(row)
 
 
 def import_file(file: bytes) -> None:
