@@ -6,10 +6,12 @@ import pytest
 from tests.factories import make_payload, make_trace
 from traces import services
 from traces.models import Import, Trace
-from traces.pipeline.imports import MAX_FAULTS, Loading
+from traces.pipeline.imports import Loading
+from traces.pipeline.reading import MAX_FAULTS
 from training.errors import Invalid
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
+from tunixrt.lib.errors import Conflict, OutOfSpace
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +28,12 @@ def load(data: bytes, *, at_once: bool = True, **options) -> Import:
     return services.import_file(
         file=io.BytesIO(data), file_name="rows.jsonl", at_once=at_once, by=options.pop("by", None), **options
     )
+
+
+def slow(monkeypatch, rows: int = 2) -> None:
+    """From now on a chunk has so many rows."""
+    for name in ("LEAST", "MOST"):
+        monkeypatch.setattr(f"traces.pipeline.pace.{name}", rows)
 
 
 def test_a_good_file_is_stored_in_the_order_of_its_lines(user):
@@ -106,20 +114,20 @@ def test_what_is_known_already_is_skipped_and_counted():
 
 
 def test_twins_in_different_chunks_are_found(monkeypatch):
-    monkeypatch.setattr("traces.pipeline.CHUNK_ROWS", 2)
+    slow(monkeypatch)
     assert load(lines(5) + b"\n" + lines(5)).stored_count == 5
 
 
 def test_nothing_is_visible_before_the_end(monkeypatch):
-    monkeypatch.setattr("traces.pipeline.CHUNK_ROWS", 10)
+    slow(monkeypatch, 10)
     seen = []
-    flush = Loading._flush
+    store = Loading._store
 
-    def watch(loading):
-        flush(loading)
+    def watch(loading, *chunk):
+        store(loading, *chunk)
         seen.append((Trace.objects.count() > 0, Trace.objects.visible().exists()))
 
-    monkeypatch.setattr(Loading, "_flush", watch)
+    monkeypatch.setattr(Loading, "_store", watch)
     load(lines(30))
     assert (True, False) in seen
     assert all(not visible for _, visible in seen)
@@ -133,11 +141,11 @@ def test_a_large_file_waits_for_a_worker(rung, django_capture_on_commit_callback
     assert [job.target for job in rung] == [row.pk]
     work.perform(row.job.pk)
     row.refresh_from_db()
-    assert (row.status, row.stored_count, row.job.percent) == ("done", 3, 100)
+    assert (row.status, row.stored_count, Job.objects.get(kind="import_traces").percent) == ("done", 3, 100)
 
 
 def test_an_attempt_that_died_leaves_nothing_behind(monkeypatch):
-    monkeypatch.setattr("traces.pipeline.CHUNK_ROWS", 2)
+    slow(monkeypatch)
     row = load(lines(10), at_once=False)
     with monkeypatch.context() as broken:
         broken.setattr(Loading, "_conclude", die)
@@ -150,22 +158,22 @@ def test_an_attempt_that_died_leaves_nothing_behind(monkeypatch):
     assert (row.status, row.stored_count, Trace.objects.count()) == ("done", 10, 10)
 
 
-def die(loading):
+def die(*_):
     """Ends the attempt as a kill would: nobody tidies up."""
     raise KeyboardInterrupt
 
 
 def test_work_that_was_given_to_another_adds_no_rows(monkeypatch):
-    monkeypatch.setattr("traces.pipeline.CHUNK_ROWS", 2)
+    slow(monkeypatch)
     row = load(lines(10), at_once=False)
-    add = Loading._add
+    store = Loading._store
 
-    def lose(loading, payload):
+    def lose(loading, *chunk):
         if loading.stored == 4:
             Job.objects.update(status="queued", owner=None)
-        add(loading, payload)
+        store(loading, *chunk)
 
-    monkeypatch.setattr(Loading, "_add", lose)
+    monkeypatch.setattr(Loading, "_store", lose)
     work.perform(row.job.pk)
     assert Trace.objects.count() == 4
     assert row.job.status == "queued"
@@ -177,20 +185,20 @@ def test_an_import_can_be_cancelled_before_and_while_it_loads(monkeypatch):
     waiting.refresh_from_db()
     assert waiting.status == "cancelled"
 
-    monkeypatch.setattr("traces.pipeline.CHUNK_ROWS", 2)
+    slow(monkeypatch)
     row = load(lines(10), at_once=False)
-    add = Loading._add
+    store = Loading._store
 
-    def cancel(loading, payload):
+    def cancel(loading, *chunk):
         if loading.stored == 4:
             services.cancel_import(row=Import.objects.get(pk=row.pk))
-        add(loading, payload)
+        store(loading, *chunk)
 
-    monkeypatch.setattr(Loading, "_add", cancel)
+    monkeypatch.setattr(Loading, "_store", cancel)
     work.perform(row.job.pk)
     row.refresh_from_db()
     assert (row.status, row.stored_count, Trace.objects.count()) == ("cancelled", 0, 0)
-    with pytest.raises(services.Conflict, match="has ended"):
+    with pytest.raises(Conflict, match="has ended"):
         services.cancel_import(row=row)
 
 
@@ -220,6 +228,6 @@ def test_a_full_disk_is_told_as_such(monkeypatch, home):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("shutil.copyfileobj", full)
-    with pytest.raises(services.OutOfSpace):
+    with pytest.raises(OutOfSpace):
         load(lines(1))
     assert list((home / "imports").iterdir()) == []

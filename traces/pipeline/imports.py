@@ -1,58 +1,66 @@
 """Reading a file of traces into the database."""
 
-import json
-from contextlib import suppress
-from typing import TextIO
+import errno
+from collections.abc import Generator
+from contextlib import closing
 
-from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from traces.models import Import, Trace
+from traces.pipeline.clearing import clear
+from traces.pipeline.kinds import CLEAR_IMPORT, FIND_TWINS, IMPORT_TRACES
+from traces.pipeline.pace import Pace
+from traces.pipeline.reading import HASH, MAX_FAULTS, Chunk, Reading, ahead
 from training.errors import Fault, Invalid
-from training.formats import TraceReader
-from training.row_files import open_rows
+from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, Job
 from tunixrt.jobs.work import Work
+from tunixrt.lib.errors import OutOfSpace
 
-# A chunk is one transaction, about 100 ms on SQLite and on PostgreSQL.
-CHUNK_ROWS = 500
-CHUNK_CHARACTERS = 2 * 1024**2
-MAX_FAULTS = 50
+DISK_FULL = "The disk is full. Make room, then import the file again."
 
 
 class ImportTraces(Work):
     """Stages the rows of a file where nobody sees them; what ends the job makes them visible, all at once."""
 
-    kind = "import_traces"
+    kind = IMPORT_TRACES
 
     def body(self, job: Job) -> None:
         row = Import.objects.get(pk=job.target)
-        discard(row, job)  # what an attempt that died had staged
+        clear(row, job)  # what an attempt that died had staged
         try:
             Loading(row, job).run()
         except (Cancelled, Invalid):
-            discard(row, job)
+            clear(row, job, whatever_was_asked=True)
+            raise
+        except (OSError, OperationalError) as error:
+            if is_disk_full(error):
+                raise OutOfSpace(DISK_FULL)
             raise
 
     def ended(self, job: Job) -> None:
         row = Import.objects.get(pk=job.target)
         leftovers = [row.source_path]
-        if job.status != Job.Status.DONE:
-            discard(row)
+        if job.status == Job.Status.DONE:
+            row.move(Import.Status.DONE)
+            work.enqueue(FIND_TWINS, target=row.pk, created_by=row.created_by)
+        else:
             leftovers.append(row.rejected_path)
-            row.errors = row.errors or [Fault((), job.error or "cancelled before it began", job.status).to_dict()]
-            row.stored_count = row.duplicate_count = 0
-        row.move(job.status, errors=row.errors, stored_count=row.stored_count, duplicate_count=row.duplicate_count)
+            row.move(job.status, errors=row.errors or [_reason(job).to_dict()], stored_count=0, duplicate_count=0)
+            if row.traces.exists():
+                work.enqueue(CLEAR_IMPORT, target=row.pk, created_by=row.created_by)
         transaction.on_commit(lambda: [path.unlink(missing_ok=True) for path in leftovers], robust=True)
 
 
-def discard(row: Import, job: Job | None = None) -> None:
-    """Deletes what an import has staged, with a sign of life of its job for every chunk."""
-    while chunk := list(row.traces.values_list("pk", flat=True)[:CHUNK_ROWS]):
-        Trace.objects.filter(pk__in=chunk).delete()
-        if job:
-            with suppress(Cancelled):  # whoever cancelled waits for exactly this
-                job.tick(message="clearing up")
+def is_disk_full(error: Exception) -> bool:
+    """Whether it was for want of room that a file, SQLite or PostgreSQL could not be written."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error.__cause__, "sqlstate", None) == "53100" or "is full" in str(error)
+
+
+def _reason(job: Job) -> Fault:
+    return Fault((), job.error or "cancelled before it began", "disk_full" if job.error == DISK_FULL else job.status)
 
 
 class Loading:
@@ -63,75 +71,49 @@ class Loading:
     """
 
     def __init__(self, row: Import, job: Job):
-        self.row, self.job = row, job
-        self.chunk: list[Trace] = []
-        self.characters = self.read = self.stored = self.duplicates = self.bad = 0
-        self.faults: list[Fault] = []
+        self.row, self.job, self.pace = row, job, Pace()
+        self.stored = self.duplicates = 0
 
     def run(self) -> None:
-        """Reads to the end, or to the point where more faults would help nobody. Raises Invalid with the faults."""
+        """Stores what is good. Raises Invalid with the faults when the import comes to nothing."""
         with self.row.source_path.open("rb") as stream, self.row.rejected_path.open("w") as rejected:
-            self.file = open_rows(stream, self.row.file_name, max_row_bytes=settings.TRACE_MAX_BYTES)
-            self.reader = TraceReader(self.file, format=self.row.format, source=self.row.source)
-            for line, result in self.reader:
-                self.read += 1
-                if isinstance(result, Invalid):
-                    self._refuse(line, result, rejected)
-                    if not self.row.skip_bad and len(self.faults) >= MAX_FAULTS:
-                        break
-                elif self.row.skip_bad or not self.bad:
-                    self._add(result)
-                if self.read % CHUNK_ROWS == 0 or self.characters > CHUNK_CHARACTERS:
-                    self._flush()
-            self._flush()
-            self.row.format = self.reader.format or self.row.format
-        self._conclude()
+            reading = Reading(self.row, stream, rejected, self.pace)
+            with closing(self._chunks(reading)) as chunks:
+                for chunk in chunks:
+                    self._store(chunk, reading.total)
+        self._conclude(reading)
 
-    def _add(self, payload: dict) -> None:
-        trace = Trace.from_payload(
-            payload, imported_by=self.row, created_by_id=self.row.created_by_id, created_at=self.row.created_at
-        )
-        self.chunk.append(trace)
-        self.characters += len(trace.canonical)
+    def _chunks(self, reading: Reading) -> Generator[Chunk]:
+        """SQLite has one writer at a time: there, others write while the next chunk is read."""
+        return ahead(reading.chunks()) if connection.vendor == "postgresql" else reading.chunks()
 
-    def _refuse(self, line: int, invalid: Invalid, rejected: TextIO) -> None:
-        self.bad += 1
-        self.faults += invalid.faults[: MAX_FAULTS - len(self.faults)]
-        row = self.reader.row
-        entry = {
-            "line": line,
-            "errors": [fault.to_dict() for fault in invalid.faults],
-            "row": row.text if isinstance(row.value, Invalid) else row.value,
-        }
-        rejected.write(json.dumps(entry) + "\n")
-
-    def _flush(self) -> None:
-        with transaction.atomic():
-            self._tick()
-            unique = {trace.content_sha256: trace for trace in reversed(self.chunk)}  # the first of twins stays
-            known = set(
-                Trace.objects.known_to(self.row)
-                .filter(content_sha256__in=unique)
-                .values_list("content_sha256", flat=True)
-            )
-            new = [trace for trace in reversed(unique.values()) if trace.content_sha256 not in known]
-            Trace.objects.insert(new)
+    def _store(self, chunk: Chunk, total: int) -> None:
+        new: list[list] = []
+        with self.pace.over(new), transaction.atomic():
+            self.job.tick(chunk.done, total, f"{chunk.read:,} rows read")
+            new += self._unknown(chunk.rows)
+            ids = {row[0] for row in new}
+            Trace.objects.insert_rows(new, [tag for tag in chunk.tags if tag[0] in ids])
         self.stored += len(new)
-        self.duplicates += len(self.chunk) - len(new)
-        self.chunk, self.characters = [], 0
+        self.duplicates += len(chunk.rows) - len(new)
 
-    def _tick(self) -> None:
-        self.job.tick(self.file.done, self.file.total, f"{self.read:,} rows read")
+    def _unknown(self, rows: list[list]) -> list[list]:
+        """The rows whose content nobody can see yet; of those that say the same, the first."""
+        unique = {row[HASH]: row for row in reversed(rows)}
+        seen = Trace.objects.known_to(self.row).filter(content_sha256__in=unique)
+        for content_sha256 in seen.values_list("content_sha256", flat=True):
+            unique.pop(content_sha256, None)
+        return list(reversed(unique.values()))
 
-    def _conclude(self) -> None:
-        self.row.stored_count, self.row.duplicate_count = self.stored, self.duplicates
-        self.row.bad_count = self.bad
-        failed = self.bad and not (self.row.skip_bad and self.stored + self.duplicates)
-        if len(self.faults) >= MAX_FAULTS:
-            self.faults.append(Fault((), f"only the first {MAX_FAULTS} faults are listed", "stopped"))
-        self.row.errors = [fault.to_dict() for fault in self.faults]
-        self.row.save(update_fields=["format", "stored_count", "duplicate_count", "bad_count", "errors"])
-        if not self.bad:
-            self.row.rejected_path.unlink()
-        if failed:
-            raise Invalid(self.faults)
+    def _conclude(self, reading: Reading) -> None:
+        row, faults = self.row, reading.faults
+        if len(faults) >= MAX_FAULTS:
+            faults.append(Fault((), f"only the first {MAX_FAULTS} faults are listed", "stopped"))
+        row.format, row.bad_count = reading.format, reading.bad
+        row.stored_count, row.duplicate_count = self.stored, self.duplicates
+        row.errors = [fault.to_dict() for fault in faults]
+        row.save(update_fields=["format", "stored_count", "duplicate_count", "bad_count", "errors"])
+        if not row.bad_count:
+            row.rejected_path.unlink()
+        elif not (row.skip_bad and self.stored + self.duplicates):
+            raise Invalid(faults)

@@ -3,14 +3,17 @@
 import errno
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import file_digest
 from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from traces.models import Import
-from traces.pipeline import ImportTraces
+from traces.pipeline import ClearImport, ImportTraces, refuse_if_held
+from traces.services.previews import Preview, preview
 from training.errors import Fault, Invalid, echo
 from training.files import file_sha256
 from training.formats import FORMATS
@@ -21,17 +24,68 @@ from tunixrt.lib.errors import Conflict, OutOfSpace, TooLarge
 
 INLINE_BYTES = 1024**2  # a file up to this size is read while the person waits
 MAX_FILE_NAME = 200
+WAITING_TIME = timedelta(days=1)  # that a file is kept for somebody to look at its preview
+
+Watch = Callable[[Job], None] | None  # told of the progress of what is done at once
+
+
+def keep_upload(*, upload, by) -> Import:
+    """Keeps a file that came over HTTP, for its preview. Raises TooLarge over UPLOAD_MAX_BYTES, OutOfSpace, Invalid."""
+    check_size(upload)
+    row = _new(upload, upload.name, "auto", "", False, by)
+    row.status = Import.Status.WAITING
+    row.save()
+    return row
+
+
+def preview_import(*, row: Import, format: str = "auto") -> Preview:
+    """What a kept file would become. Raises Invalid for a format that does not exist, Conflict without the file."""
+    try:
+        with row.source_path.open("rb") as file:
+            return preview(file=file, file_name=row.file_name, format=format, source=row.source)
+    except FileNotFoundError:
+        raise Conflict(f"The file of the {row} is not kept any more.", code="wrong_state")
+
+
+def start_import(*, row: Import, format: str, source: str, skip_bad: bool) -> Import:
+    """Imports a file that was kept for its preview. Raises Conflict when somebody did already, or discarded it."""
+    _check_import(row.file_name, format, source)
+    how = {"format": format, "source": source or row.file_name, "skip_bad": skip_bad, "created_at": timezone.now()}
+    with transaction.atomic():
+        row.move(Import.Status.LOADING, **how)
+        at_once = row.file_bytes <= INLINE_BYTES
+        work.enqueue(ImportTraces.kind, target=row.pk, created_by=row.created_by, here=at_once)
+    return _work_on(row) if at_once else row
+
+
+def discard_import(*, row: Import) -> None:
+    """Throws away a file that was kept for its preview. Raises Conflict when it is no longer one."""
+    with transaction.atomic():
+        row.move(Import.Status.CANCELLED)
+        directory = row.directory
+        row.delete()
+        transaction.on_commit(lambda: shutil.rmtree(directory, ignore_errors=True), robust=True)
+
+
+def discard_abandoned_imports() -> None:
+    """Throws away files whose preview nobody has decided on within WAITING_TIME."""
+    for row in Import.objects.filter(status=Import.Status.WAITING, created_at__lt=timezone.now() - WAITING_TIME):
+        discard_import(row=row)
 
 
 def import_upload(*, upload, format: str = "auto", source: str = "", skip_bad: bool = False, by) -> Import:
     """As `import_file`, for a file that came over HTTP. Raises TooLarge over UPLOAD_MAX_BYTES."""
-    if upload.size > settings.UPLOAD_MAX_BYTES:
-        limit = f"{settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES)"
-        raise TooLarge(f"The file is larger than {limit}. `manage.py import_traces` takes files of any size.")
+    check_size(upload)
     at_once = upload.size <= INLINE_BYTES
     return import_file(
         file=upload, file_name=upload.name, format=format, source=source, skip_bad=skip_bad, at_once=at_once, by=by
     )
+
+
+def check_size(upload) -> None:
+    if upload.size > settings.UPLOAD_MAX_BYTES:
+        limit = f"{settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES)"
+        raise TooLarge(f"The file is larger than {limit}. `manage.py import_traces` takes files of any size.")
 
 
 def sha256_of(upload) -> str:
@@ -50,7 +104,7 @@ def import_file(
     skip_bad: bool = False,
     at_once: bool,
     by,
-    watch: Callable[[Job], None] | None = None,
+    watch: Watch = None,
 ) -> Import:
     """Takes a file in; the Import tells how it went. `at_once` reads it before returning, else a worker does.
 
@@ -58,24 +112,51 @@ def import_file(
     name by default; `watch` is told of the progress made at once. Raises Invalid for an option that does not
     exist, OutOfSpace when the disk is full.
     """
-    _check_import(file_name, format, source)
-    row = Import(file_name=file_name, format=format, source=source or file_name, skip_bad=skip_bad, created_by=by)
-    _keep(file, row)
+    row = _new(file, file_name, format, source, skip_bad, by)
     with transaction.atomic():
         row.save()
-        job = work.enqueue(ImportTraces.kind, target=row.pk, created_by=by, here=at_once)
-    if at_once:
-        work.perform(job.pk, watch)
-    row.refresh_from_db()
-    return row
+        work.enqueue(ImportTraces.kind, target=row.pk, created_by=by, here=at_once)
+    return _work_on(row, watch) if at_once else row
 
 
 def cancel_import(*, row: Import) -> None:
     """Stops an import that is still loading. Raises Conflict when it has ended."""
     job = row.job
-    if job is None or not job.is_open:
+    if row.status != Import.Status.LOADING or job is None or not job.is_open:
         raise Conflict(f"The {row} has ended: it is {row.status}.", code="wrong_state")
     work.cancel(job)
+
+
+def undo_import(*, row: Import, by) -> Import:
+    """Takes an import's traces out of sight at once; a worker then deletes them with what was said of them.
+
+    Raises Conflict when it is not done, or when something that lasts is made of one of its traces.
+    """
+    with transaction.atomic():
+        row.move(Import.Status.UNDOING)
+        refuse_if_held(row)
+        if (job := row.job) and job.is_open:  # looking for near-duplicates; what ends that begins the deletion
+            work.cancel(job)
+        if not Job.objects.for_target(row.pk).open().exists():
+            work.enqueue(ClearImport.kind, target=row.pk, created_by=by)
+    row.refresh_from_db()
+    return row
+
+
+def _work_on(row: Import, watch: Watch = None) -> Import:
+    """Does here and now what waits to be done for an import: the loading, then what follows from it."""
+    while (job := row.job) and job.status == Job.Status.QUEUED:
+        work.perform(job.pk, watch)
+    row.refresh_from_db()
+    return row
+
+
+def _new(file: BinaryIO, file_name: str, format: str, source: str, skip_bad: bool, by) -> Import:
+    """An unsaved import whose file is kept."""
+    _check_import(file_name, format, source)
+    row = Import(file_name=file_name, format=format, source=source or file_name, skip_bad=skip_bad, created_by=by)
+    _keep(file, row)
+    return row
 
 
 def _check_import(file_name: str, format: str, source: str) -> None:
