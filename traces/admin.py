@@ -38,9 +38,9 @@ class TraceAdmin(ReadOnly, admin.ModelAdmin):
     def has_removal_permission(self, request) -> bool:
         return request.user.has_perm("traces.delete_trace")
 
-    @admin.action(description="Score with the baseline", permissions=["score"])
+    @admin.action(description="Score by every rule", permissions=["score"])
     def score(self, request, queryset) -> None:
-        scored = services.score_traces(traces=queryset, by=request.user)
+        scored = services.score_traces(traces=queryset, scorer=services.ALL, by=request.user)
         self.message_user(request, f"{scored} scored.", messages.SUCCESS)
 
     @admin.action(description="Delete those that no dataset holds", permissions=["removal"])

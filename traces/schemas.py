@@ -8,6 +8,7 @@ from traces.filters import REVIEW_STATES
 from traces.models.queries import BY_SCORE, ORDERS
 from traces.scorers import SCORERS
 from training.formats import FORMATS
+from tunixrt.jobs.models import Job
 from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 
 PAIR = [OpenApiParameter(name, str, required=True) for name in ("base", "other")]
@@ -75,7 +76,8 @@ class TraceRow(Created):
 class TraceScore(s.Serializer):
     scorer = s.CharField()
     version = s.CharField()
-    score = s.FloatField()
+    score = s.FloatField(allow_null=True, help_text="0 to 100; null where there was nothing to judge.")
+    first_wrong = s.IntegerField(allow_null=True, help_text="`i` of the first step that it finds wrong.")
     details = s.DictField()
     created_at = s.DateTimeField()
 
@@ -109,7 +111,7 @@ class ScoreRequest(s.Serializer):
 
 class Scored(s.Serializer):
     trace_id = s.UUIDField()
-    score = s.FloatField()
+    score = s.FloatField(allow_null=True)
     details = s.DictField()
 
 
@@ -154,6 +156,29 @@ class Import(s.Serializer):
     created_at = s.DateTimeField()
     finished_at = s.DateTimeField(allow_null=True)
     progress = ImportProgress(allow_null=True)
+
+
+class ScoringRequest(s.Serializer):
+    scorers = s.ListField(child=s.ChoiceField([*SCORERS, "all"]), default=["all"])
+    filters = s.DictField(default={}, help_text="As in a query string; without any, all traces.")
+
+
+class Progress(s.Serializer):
+    done = s.IntegerField()
+    total = s.IntegerField(allow_null=True)
+    eta_seconds = s.FloatField(allow_null=True)
+
+
+class Scoring(s.Serializer):
+    id = s.UUIDField()
+    url = s.CharField()
+    scorers = s.ListField(child=s.CharField())
+    filters = s.DictField()
+    status = s.ChoiceField(Job.Status.choices, allow_null=True)
+    error = s.CharField()
+    scored_count = s.IntegerField(help_text="Scores that are new.")
+    created_at = s.DateTimeField()
+    progress = Progress(allow_null=True)
 
 
 class UngarStatus(s.Serializer):

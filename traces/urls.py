@@ -2,21 +2,29 @@
 
 from django.urls import path
 
-from traces import api, review_api, ungar_views
-from traces.views import imports, review, traces
+from traces import api, import_api, review_api, score_api, ungar_views
+from traces.views import imports, review, scores, traces
 
 urlpatterns = [
     path("traces/", traces.trace_list, name="trace_list"),
     path("traces/export.jsonl", traces.trace_export, name="trace_export"),
     path("traces/bulk/", traces.trace_bulk, name="trace_bulk"),
     path("traces/compare/", traces.trace_compare, name="trace_compare"),
+    path("traces/scores/", scores.score_list, name="score_list"),
+    path("traces/scores/<str:name>/", scores.score_detail, name="score_detail"),
+    path("traces/scorings/<uuid:scoring_id>/", scores.scoring_detail, name="scoring_detail"),
+    path("traces/scorings/<uuid:scoring_id>/cancel/", scores.scoring_cancel, name="scoring_cancel"),
     path("traces/review/", review.review, name="review"),
     path("traces/review/disagreements/", review.review_disagreements, name="review_disagreements"),
     path("traces/import/", imports.trace_import, name="trace_import"),
     path("traces/imports/", imports.import_list, name="import_list"),
     path("traces/imports/<uuid:import_id>/", imports.import_detail, name="import_detail"),
     path("traces/imports/<uuid:import_id>/rejected.jsonl", imports.import_rejected, name="import_rejected"),
+    path("traces/imports/<uuid:import_id>/start/", imports.import_start, name="import_start"),
+    path("traces/imports/<uuid:import_id>/discard/", imports.import_discard, name="import_discard"),
     path("traces/imports/<uuid:import_id>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("traces/imports/<uuid:import_id>/undo/", imports.import_undo, name="import_undo"),
+    path("traces/twins/find/", imports.twins_find, name="twins_find"),
     path("traces/<uuid:trace_id>/", traces.trace_detail, name="trace_detail"),
     path("traces/<uuid:trace_id>/delete/", traces.trace_delete, name="trace_delete"),
     path("traces/<uuid:trace_id>/score/", traces.trace_score, name="trace_score"),
@@ -24,8 +32,11 @@ urlpatterns = [
     path("api/traces", api.Traces.as_view(), name="api_traces"),
     path("api/traces/batch", api.TraceBatch.as_view(), name="api_trace_batch"),
     path("api/traces/compare", api.TraceCompare.as_view(), name="api_trace_compare"),
-    path("api/traces/import", api.TraceImports.as_view(), name="api_trace_import"),
-    path("api/traces/imports/<uuid:import_id>", api.ImportDetail.as_view(), name="api_import_detail"),
+    path("api/traces/score", score_api.TraceScoring.as_view(), name="api_trace_scoring"),
+    path("api/traces/scorings/<uuid:scoring_id>", score_api.ScoringDetail.as_view(), name="api_scoring_detail"),
+    path("api/traces/import", import_api.TraceImports.as_view(), name="api_trace_import"),
+    path("api/traces/imports/<uuid:import_id>", import_api.ImportDetail.as_view(), name="api_import_detail"),
+    path("api/traces/imports/<uuid:import_id>/undo", import_api.ImportUndo.as_view(), name="api_import_undo"),
     path("api/traces/<uuid:trace_id>", api.TraceDetail.as_view(), name="api_trace_detail"),
     path("api/traces/<uuid:trace_id>/score", api.TraceScore.as_view(), name="api_trace_score"),
     path(

@@ -7,6 +7,7 @@ from tests.factories import make_traces, make_user
 from tests.traces.test_api import freeze
 from traces import services
 from traces.models import Import, Score, Trace
+from traces.scorers import SCORERS
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,8 @@ def test_a_trace_can_be_read_and_not_changed(admin):
 def test_chosen_traces_are_scored(admin):
     make_traces(3)
     act(admin, LIST, "score", Trace.objects.all()[:2])
-    assert Score.objects.count() == 2
+    assert Score.objects.values("trace").distinct().count() == 2
+    assert Score.objects.count() == 2 * len(SCORERS)
 
 
 def test_chosen_traces_are_deleted_but_for_those_in_use(admin):

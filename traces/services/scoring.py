@@ -1,6 +1,7 @@
 """Scoring by rule."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -51,7 +52,7 @@ def begin_scoring(
     at_once: bool = False,
     watch: Callable[[Job], None] | None = None,
 ) -> Scoring:
-    """Scores all traces that pass `filters`, here and now if `at_once`, else a worker does; the job tells how far it is.
+    """Scores all traces that pass `filters`, now if `at_once`, else a worker does; its job tells how far it is.
 
     `watch` is told of the progress made at once. Raises Invalid for an unknown scorer or filter.
     """
@@ -74,8 +75,17 @@ def cancel_scoring(*, scoring: Scoring) -> None:
     work.cancel(job)
 
 
+def open_scorings() -> list[Scoring]:
+    """Those that wait or are under way, the oldest first."""
+    targets = Job.objects.open().filter(kind=ScoreTraces.kind).values("target")
+    return list(Scoring.objects.filter(pk__in=targets).order_by("created_at", "pk"))
+
+
 def read_scorers(names: Sequence[Any]) -> list[Scorer]:
     """The named scorers, each once; "all" means every one there is. Raises Invalid."""
     if not names:
         raise Invalid(Fault(("scorers",), 'names no scorer; give at least one, or "all"', "empty"))
-    return list(SCORERS.values()) if ALL in names else list({name: find_scorer(name) for name in names}.values())
+    try:
+        return list(SCORERS.values()) if ALL in names else list(dict.fromkeys(map(find_scorer, names)))
+    except Invalid as invalid:
+        raise Invalid(replace(fault, loc=("scorers",)) for fault in invalid.faults)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 34
 MAX_POINTS = 500
+MIN_BAR = 2  # pixels
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,78 @@ def line_chart(
         y_ticks=[Tick(to_y(_at(y, log_y)), f"{y:.4g}") for y in y_values],
         summary=f"{title}: " + "; ".join(f"{s.name} {p[0][1]:.4g} to {p[-1][1]:.4g}" for s, p in drawn),
     )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A bar before it is drawn. `tick` stands below it, `label` says in words what it counts, `href` leads there."""
+
+    label: str
+    value: int
+    href: str = ""
+    tick: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    column: Column
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str  # the value, short enough to stand above the bar
+
+    @property
+    def middle(self) -> float:
+        return self.x + self.width / 2
+
+    @property
+    def above(self) -> float:
+        return self.y - 4
+
+
+@dataclass(frozen=True)
+class BarChart:
+    title: str
+    x_label: str
+    bars: list[Bar]
+    y_ticks: list[Tick]
+    summary: str
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    bottom: int = HEIGHT - BOTTOM
+
+
+def bar_chart(columns: Sequence[Column], *, title: str, x_label: str) -> BarChart | None:
+    """Counts side by side, or None while all are zero. A count above zero is never too low to be seen."""
+    highest = max((column.value for column in columns), default=0)
+    if not highest:
+        return None
+    to_y = _scale(0, highest * 1.08, HEIGHT - BOTTOM, TOP)
+    slot = (WIDTH - LEFT - RIGHT) / len(columns)
+    bars = []
+    for place, column in enumerate(columns):
+        height = max(to_y(0) - to_y(column.value), MIN_BAR if column.value else 0)
+        x = LEFT + place * slot + slot * 0.08
+        bars.append(Bar(column, x, to_y(0) - height, slot * 0.84, height, _short(column.value)))
+    tallest = max(columns, key=lambda column: column.value)
+    return BarChart(
+        title=title,
+        x_label=x_label,
+        bars=bars,
+        y_ticks=[Tick(to_y(y), _short(round(y))) for y in nice_ticks(0, highest, 4) if y == round(y)],
+        summary=f"{title}: {sum(c.value for c in columns):,} in all, most ({tallest.value:,}) at {tallest.label}",
+    )
+
+
+def _short(count: int) -> str:
+    """1234 → "1.2k", as three figures suffice above a bar."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count)
 
 
 def nice_ticks(low: float, high: float, count: int) -> list[float]:
