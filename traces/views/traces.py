@@ -98,7 +98,10 @@ def trace_bulk(request: HttpRequest) -> HttpResponseBase:
             case "dataset":
                 return redirect(f"{reverse('dataset_build')}?{urlencode({'filters': spell(chosen.as_filters())})}")
             case "score":
-                scorer = request.POST.get("scorer")
+                scorer = request.POST.get("scorer", "")
+                if chosen.ids is None:
+                    services.begin_scoring(scorers=[scorer], filters=chosen.filters, by=request.user)
+                    return redirect("score_list")
                 count = services.score_traces(traces=chosen.traces, scorer=scorer, by=request.user)
                 messages.success(request, f"{count:,} traces scored by {scorer}.")
     except Invalid as invalid:
