@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunixrt.lib.ids import uuid7
-from tunixrt.lib.plots import HEIGHT, MAX_POINTS, MIN_BAR, WIDTH, Column, Series, bar_chart, line_chart, nice_ticks
+from tunixrt.lib.plots import BARS_HEIGHT, MAX_POINTS, MIN_BAR, WIDTH, Column, Series, bar_chart, line_chart, nice_ticks
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
@@ -17,7 +17,7 @@ def test_bars_stay_inside_the_plot_and_none_that_counts_is_invisible(values):
         return
     for bar, value in zip(chart.bars, values, strict=True):
         assert 0 <= bar.x <= bar.x + bar.width <= WIDTH
-        assert 0 <= bar.y <= bar.y + bar.height <= HEIGHT
+        assert 0 <= bar.y <= bar.y + bar.height <= BARS_HEIGHT
         assert bar.height >= MIN_BAR or not value
     assert len({round(tick.at, 3) for tick in chart.y_ticks}) == len(chart.y_ticks)
     assert f"{sum(values):,} in all" in chart.summary

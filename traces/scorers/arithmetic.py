@@ -26,4 +26,5 @@ SCORER = Scorer(
     score=score,
     order=2,
     verdict=True,
+    steps=True,
 )

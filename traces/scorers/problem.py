@@ -25,4 +25,5 @@ SCORER = Scorer(
     score=score,
     order=4,
     verdict=True,
+    steps=True,
 )

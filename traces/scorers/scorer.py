@@ -22,7 +22,7 @@ class Scorer:
     """`score(payload)` judges a payload that `training.schema.read_trace` has accepted.
 
     `version` changes whenever the same trace could get another score. `verdict` tells that few points mean wrong
-    rather than plain. `order` is the place in lists.
+    rather than plain, `steps` that it says so of single steps. `order` is the place in lists.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Scorer:
     score: Callable[[dict], Judged]
     order: int
     verdict: bool = False
+    steps: bool = False
 
 
 class StepMark(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 34
 MAX_POINTS = 500
-MIN_BAR = 2  # pixels
+BARS_HEIGHT, MIN_BAR = 180, 2
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ class BarChart:
     y_ticks: list[Tick]
     summary: str
     width: int = WIDTH
-    height: int = HEIGHT
+    height: int = BARS_HEIGHT
     left: int = LEFT
     right: int = WIDTH - RIGHT
-    bottom: int = HEIGHT - BOTTOM
+    bottom: int = BARS_HEIGHT - BOTTOM
 
 
 def bar_chart(columns: Sequence[Column], *, title: str, x_label: str) -> BarChart | None:
@@ -132,7 +132,7 @@ def bar_chart(columns: Sequence[Column], *, title: str, x_label: str) -> BarChar
     highest = max((column.value for column in columns), default=0)
     if not highest:
         return None
-    to_y = _scale(0, highest * 1.08, HEIGHT - BOTTOM, TOP)
+    to_y = _scale(0, highest * 1.1, BARS_HEIGHT - BOTTOM, TOP)
     slot = (WIDTH - LEFT - RIGHT) / len(columns)
     bars = []
     for place, column in enumerate(columns):
@@ -144,7 +144,7 @@ def bar_chart(columns: Sequence[Column], *, title: str, x_label: str) -> BarChar
         title=title,
         x_label=x_label,
         bars=bars,
-        y_ticks=[Tick(to_y(y), _short(round(y))) for y in nice_ticks(0, highest, 4) if y == round(y)],
+        y_ticks=[Tick(to_y(y), _short(round(y))) for y in nice_ticks(0, highest, 3) if y == round(y)],
         summary=f"{title}: {sum(c.value for c in columns):,} in all, most ({tallest.value:,}) at {tallest.label}",
     )
 
