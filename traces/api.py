@@ -8,30 +8,23 @@ from uuid import UUID
 from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import MultiPartParser
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from traces import schemas, services, ungar_services
 from traces.filters import read_query
-from traces.models import Import, Trace
+from traces.models import Trace
 from traces.models.queries import NEWEST
 from training.errors import Fault, Invalid, echo
 from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
 from training.strict_json import located
-from tunixrt.jobs.services import once
 from tunixrt.lib.api import OneFormat, StrictJSONParser, body_of, only_known, read_object
 from tunixrt.lib.errors import Refused, TooLarge
 from tunixrt.lib.pagination import WINDOW, cursor_page, whole_number
-
-IMPORT_FIELDS = {"format", "source", "skip_bad"}
-FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}
-FORM_BYTES = 64 * 1024  # what a form may hold beside its file
 
 
 class TraceParser(StrictJSONParser):
@@ -55,9 +48,7 @@ class BatchParser(StrictJSONParser):
 class Traces(APIView):
     parser_classes = [TraceParser]
 
-    @extend_schema(
-        operation_id="traces_list", parameters=[*schemas.PLACES, *schemas.FILTERS], responses=schemas.Traces
-    )
+    @extend_schema(operation_id="traces_list", parameters=[*schemas.PLACES, *schemas.FILTERS], responses=schemas.Traces)
     def get(self, request: Request) -> Response:
         """Traces, newest first."""
         query = request.query_params
@@ -112,37 +103,6 @@ class TraceCompare(APIView):
         return Response({"base": compared(comparison.base), "other": compared(comparison.other)})
 
 
-class TraceImports(APIView):
-    parser_classes = [MultiPartParser]
-
-    @extend_schema(
-        request={"multipart/form-data": schemas.ImportRequest},
-        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
-        responses={201: schemas.Import, 202: schemas.Import},
-    )
-    def post(self, request: Request) -> Response:
-        """Imports a file. A large one goes on in the background: 202, and `url` tells how far it is."""
-        options = read_upload(request)
-        upload = options["upload"]
-        target, new = once(
-            user=request.user,
-            key=request.headers.get("Idempotency-Key"),
-            request=options | {"upload": [upload.name, services.sha256_of(upload)]},
-            create=lambda: services.import_upload(**options, by=request.user).pk,
-        )
-        row = Import.objects.get(pk=target)
-        if row.status == Import.Status.FAILED:
-            raise Invalid(row.faults)
-        loading = row.status == Import.Status.LOADING
-        return Response(shown(row), status=202 if loading else 201 if new else 200)
-
-
-class ImportDetail(APIView):
-    @extend_schema(responses=schemas.Import)
-    def get(self, request: Request, import_id: UUID) -> Response:
-        return Response(shown(get_object_or_404(Import, pk=import_id)))
-
-
 class UngarStatus(APIView):
     @extend_schema(responses=schemas.UngarStatus)
     def get(self, request: Request) -> Response:
@@ -192,22 +152,6 @@ def read_batch(rows: list[Row]) -> list[dict]:
     return payloads
 
 
-def read_upload(request: Request) -> dict:
-    """The one file of a form and its options."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_MAX_BYTES + FORM_BYTES:
-        raise TooLarge(f"The file is larger than {settings.UPLOAD_MAX_BYTES} bytes (UPLOAD_MAX_BYTES).")
-    files = request.FILES
-    uploads = files.getlist("file")
-    if len(uploads) != 1 or len(files) != 1:
-        raise Refused("Send exactly one file, with a name, in the field `file`.", code="one_file")
-    options = {name: value for name, value in request.data.items() if name != "file"}
-    read_object(options, IMPORT_FIELDS)
-    skip_bad = options.get("skip_bad", "false").lower()
-    if skip_bad not in FLAGS:
-        raise Invalid(Fault(("skip_bad",), f"must be true or false, not {echo(skip_bad)}", "wrong_value"))
-    return options | {"upload": uploads[0], "skip_bad": FLAGS[skip_bad]}
-
-
 def get_trace(trace_id: UUID) -> Trace:
     return get_object_or_404(Trace.objects.for_detail(), pk=trace_id)
 
@@ -226,10 +170,6 @@ def created(trace: Trace) -> dict:
 
 def compared(side: services.Side) -> dict:
     return created(side.trace) | {"score": side.score, "payload": side.trace.payload}
-
-
-def shown(row: Import) -> dict:
-    return row.to_dict() | {"url": reverse("api_import_detail", args=[row.pk])}
 
 
 def read_limit(query: Mapping[str, str]) -> int | None:

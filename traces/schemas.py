@@ -132,6 +132,23 @@ class ImportRequest(s.Serializer):
         required=False, help_text="`meta.source` of rows that are not traces yet; else the file's name."
     )
     skip_bad = s.BooleanField(default=False)
+    dry_run = s.BooleanField(default=False, help_text="Only tell what the first rows would become; keep nothing.")
+
+
+class Mapping(s.Serializer):
+    column = s.CharField()
+    becomes = s.CharField()
+
+
+class Preview(s.Serializer):
+    format = s.CharField(allow_null=True, help_text="As found or asked for.")
+    mapping = Mapping(many=True)
+    rows_read = s.IntegerField()
+    whole_file = s.BooleanField(help_text="Whether these were all its rows.")
+    good_count = s.IntegerField()
+    bad_count = s.IntegerField()
+    traces = Payload(many=True, help_text="The first good rows.")
+    errors = s.ListField(child=s.DictField(), help_text="The first faults.")
 
 
 class ImportProgress(s.Serializer):
@@ -146,12 +163,15 @@ class Import(s.Serializer):
     url = s.CharField()
     status = s.ChoiceField(models.Import.Status.choices)
     file_name = s.CharField()
+    file_sha256 = s.CharField()
+    file_bytes = s.IntegerField()
     format = s.CharField()
     source = s.CharField()
     skip_bad = s.BooleanField()
     stored_count = s.IntegerField()
     duplicate_count = s.IntegerField()
     bad_count = s.IntegerField()
+    twin_count = s.IntegerField(allow_null=True, help_text="Near-duplicates of older traces, once looked for.")
     errors = s.ListField(child=s.DictField())
     created_at = s.DateTimeField()
     finished_at = s.DateTimeField(allow_null=True)

@@ -39,9 +39,7 @@ urlpatterns = [
     path("api/traces/imports/<uuid:import_id>/undo", import_api.ImportUndo.as_view(), name="api_import_undo"),
     path("api/traces/<uuid:trace_id>", api.TraceDetail.as_view(), name="api_trace_detail"),
     path("api/traces/<uuid:trace_id>/score", api.TraceScore.as_view(), name="api_trace_score"),
-    path(
-        "api/traces/<uuid:trace_id>/steps/<int:step>/review", review_api.StepReview.as_view(), name="api_step_review"
-    ),
+    path("api/traces/<uuid:trace_id>/steps/<int:step>/review", review_api.StepReview.as_view(), name="api_step_review"),
     path("api/ungar/status", api.UngarStatus.as_view(), name="api_ungar_status"),
     path("api/ungar/high-card-duel/generate", api.UngarGenerate.as_view(), name="api_ungar_generate"),
     path("api/ungar/high-card-duel/export.jsonl", api.UngarExport.as_view(), name="api_ungar_export"),

@@ -201,7 +201,7 @@ def test_a_small_file_is_imported_at_once(api):
 
 
 def test_a_large_file_goes_on_in_the_background(api, monkeypatch):
-    monkeypatch.setattr(services, "INLINE_BYTES", 10)
+    monkeypatch.setattr("traces.services.imports.INLINE_BYTES", 10)
     response = upload(api, json.dumps(make_payload()).encode())
     body = response.json()
     assert (response.status_code, body["status"]) == (202, "loading")

@@ -1,28 +1,14 @@
-import io
-import json
 import re
 import uuid
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 
-from tests.factories import make_payload, make_trace, make_traces
+from tests.factories import make_trace, make_traces
 from tests.traces.test_api import freeze
 from traces import services
-from traces.forms import FORMAT_HELP
-from traces.models import Import, Trace
-from tunixrt.jobs import work
+from traces.models import Trace
 
 pytestmark = pytest.mark.django_db
-
-
-def upload(client, data: bytes, **fields):
-    return client.post("/traces/import/", {"file": SimpleUploadedFile("rows.jsonl", data), "format": "auto", **fields})
-
-
-def waiting_import() -> Import:
-    data = io.BytesIO(json.dumps(make_payload()).encode())
-    return services.import_file(file=data, file_name="rows.jsonl", at_once=False, by=None)
 
 
 def test_an_empty_list_teaches_the_ways_to_bring_traces(client_in):
@@ -136,77 +122,3 @@ def test_a_page_of_something_that_is_not_there(client_in):
     nobody = uuid.uuid4()
     for path in (f"/traces/{nobody}/", f"/traces/imports/{nobody}/", f"/traces/compare/?base={nobody}&other={nobody}"):
         assert client_in.get(path).status_code == 404
-
-
-def test_a_file_is_imported_from_the_page(client_in, user):
-    response = upload(client_in, json.dumps(make_payload("from a file")).encode())
-    row = Import.objects.get()
-    assert (response.status_code, response["Location"]) == (302, f"/traces/imports/{row.pk}/")
-    assert (row.stored_count, row.created_by) == (1, user)
-    assert "rows.jsonl" in client_in.get("/traces/imports/").content.decode()
-    assert "from a file" in client_in.get(f"/traces/?import.id={row.pk}").content.decode()
-
-
-def test_a_bad_file_is_told_on_the_form(client_in):
-    response = upload(client_in, b'{"prompt": 5}')
-    page = response.content.decode()
-    assert response.status_code == 422
-    assert "line 1" in page
-    assert "is a number; it must be a text" in page
-
-
-@pytest.mark.parametrize("fields", [{"format": "csv"}, {"source": "x" * 300}, {"source": "a\0b"}])
-def test_a_wrong_option_is_told_on_the_form(client_in, fields):
-    response = upload(client_in, b"{}", **fields)
-    assert response.status_code == 422
-    assert not Import.objects.exists()
-
-
-def test_no_file_at_all_is_told_on_the_form(client_in):
-    response = client_in.post("/traces/import/", {"format": "auto"})
-    assert (response.status_code, "This field is required" in response.content.decode()) == (422, True)
-
-
-def test_a_file_that_is_too_large_is_told_on_the_form(client_in, settings):
-    settings.UPLOAD_MAX_BYTES = 100
-    response = upload(client_in, b"x" * 200)
-    assert (response.status_code, "larger than 100 bytes" in response.content.decode()) == (422, True)
-
-
-def test_a_loading_import_asks_again_until_it_has_ended(client_in):
-    row = waiting_import()
-    page = client_in.get(f"/traces/imports/{row.pk}/").content.decode()
-    assert 'hx-trigger="every 1s"' in page
-    assert "Cancel" in page
-    work.perform(row.job.pk)
-    fragment = client_in.get(f"/traces/imports/{row.pk}/", headers={"HX-Request": "true"}).content.decode()
-    assert "<html" not in fragment
-    assert "hx-trigger" not in fragment
-    assert "Stored" in fragment
-
-
-def test_a_loading_import_is_cancelled_by_a_button(client_in):
-    row = waiting_import()
-    page = client_in.post(f"/traces/imports/{row.pk}/cancel/", follow=True).content.decode()
-    row.refresh_from_db()
-    assert (row.status, "cancelled" in page.lower()) == ("cancelled", True)
-    again = client_in.post(f"/traces/imports/{row.pk}/cancel/", follow=True).content.decode()
-    assert "has ended" in again
-
-
-def test_rows_that_were_left_out_can_be_downloaded(client_in):
-    upload(client_in, json.dumps(make_payload()).encode() + b"\n{}", skip_bad="on")
-    row = Import.objects.get()
-    response = client_in.get(f"/traces/imports/{row.pk}/rejected.jsonl")
-    assert json.loads(b"".join(response.streaming_content))["line"] == 2
-    assert "attachment" in response["Content-Disposition"]
-    upload(client_in, json.dumps(make_payload("good")).encode())
-    good = Import.objects.get(bad_count=0)
-    assert client_in.get(f"/traces/imports/{good.pk}/rejected.jsonl").status_code == 404
-
-
-@pytest.mark.parametrize("help", FORMAT_HELP, ids=lambda help: help.name)
-def test_each_example_of_a_format_can_be_imported(client_in, help):
-    upload(client_in, help.example.encode())
-    row = Import.objects.get()
-    assert (row.status, row.format) == ("done", help.name)

@@ -103,6 +103,7 @@ class Import(models.Model):
             "status",
             "file_name",
             "file_sha256",
+            "file_bytes",
             "format",
             "source",
             "skip_bad",

@@ -11,10 +11,8 @@ from traces.services.curation import (
 )
 from traces.services.imports import (
     INLINE_BYTES,
-    MAX_FILE_NAME,
     cancel_import,
     check_size,
-    discard_abandoned_imports,
     discard_import,
     import_file,
     import_upload,
@@ -25,7 +23,7 @@ from traces.services.imports import (
     undo_import,
 )
 from traces.services.intake import BATCH_ROWS, store_stable_traces, store_traces
-from traces.services.previews import Preview, preview
+from traces.services.previews import MAX_FILE_NAME, Preview, preview
 from traces.services.review_queue import (
     Disagreement,
     ReviewSheet,
@@ -61,7 +59,6 @@ __all__ = [
     "count_up_to",
     "delete_trace",
     "disagreements",
-    "discard_abandoned_imports",
     "discard_import",
     "disputed_steps",
     "export_traces",

@@ -3,6 +3,7 @@
 import errno
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import file_digest
 from typing import BinaryIO
@@ -13,25 +14,25 @@ from django.utils import timezone
 
 from traces.models import Import
 from traces.pipeline import ClearImport, ImportTraces, refuse_if_held
-from traces.services.previews import Preview, preview
-from training.errors import Fault, Invalid, echo
+from traces.services.previews import Preview, check_options, preview
 from training.files import file_sha256
-from training.formats import FORMATS
-from training.json_rules import text_faults
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, OutOfSpace, TooLarge
 
 INLINE_BYTES = 1024**2  # a file up to this size is read while the person waits
-MAX_FILE_NAME = 200
 WAITING_TIME = timedelta(days=1)  # that a file is kept for somebody to look at its preview
 
 Watch = Callable[[Job], None] | None  # told of the progress of what is done at once
 
 
 def keep_upload(*, upload, by) -> Import:
-    """Keeps a file that came over HTTP, for its preview. Raises TooLarge over UPLOAD_MAX_BYTES, OutOfSpace, Invalid."""
+    """Keeps a file that came over HTTP, for its preview. Raises TooLarge over UPLOAD_MAX_BYTES, OutOfSpace, Invalid.
+
+    Files that nobody decided on within WAITING_TIME make room for it.
+    """
     check_size(upload)
+    _discard_abandoned()
     row = _new(upload, upload.name, "auto", "", False, by)
     row.status = Import.Status.WAITING
     row.save()
@@ -49,7 +50,7 @@ def preview_import(*, row: Import, format: str = "auto") -> Preview:
 
 def start_import(*, row: Import, format: str, source: str, skip_bad: bool) -> Import:
     """Imports a file that was kept for its preview. Raises Conflict when somebody did already, or discarded it."""
-    _check_import(row.file_name, format, source)
+    check_options(row.file_name, format, source)
     how = {"format": format, "source": source or row.file_name, "skip_bad": skip_bad, "created_at": timezone.now()}
     with transaction.atomic():
         row.move(Import.Status.LOADING, **how)
@@ -65,12 +66,6 @@ def discard_import(*, row: Import) -> None:
         directory = row.directory
         row.delete()
         transaction.on_commit(lambda: shutil.rmtree(directory, ignore_errors=True), robust=True)
-
-
-def discard_abandoned_imports() -> None:
-    """Throws away files whose preview nobody has decided on within WAITING_TIME."""
-    for row in Import.objects.filter(status=Import.Status.WAITING, created_at__lt=timezone.now() - WAITING_TIME):
-        discard_import(row=row)
 
 
 def import_upload(*, upload, format: str = "auto", source: str = "", skip_bad: bool = False, by) -> Import:
@@ -143,6 +138,12 @@ def undo_import(*, row: Import, by) -> Import:
     return row
 
 
+def _discard_abandoned() -> None:
+    for row in Import.objects.filter(status=Import.Status.WAITING, created_at__lt=timezone.now() - WAITING_TIME):
+        with suppress(Conflict):  # somebody did decide just now
+            discard_import(row=row)
+
+
 def _work_on(row: Import, watch: Watch = None) -> Import:
     """Does here and now what waits to be done for an import: the loading, then what follows from it."""
     while (job := row.job) and job.status == Job.Status.QUEUED:
@@ -153,26 +154,10 @@ def _work_on(row: Import, watch: Watch = None) -> Import:
 
 def _new(file: BinaryIO, file_name: str, format: str, source: str, skip_bad: bool, by) -> Import:
     """An unsaved import whose file is kept."""
-    _check_import(file_name, format, source)
+    check_options(file_name, format, source)
     row = Import(file_name=file_name, format=format, source=source or file_name, skip_bad=skip_bad, created_by=by)
     _keep(file, row)
     return row
-
-
-def _check_import(file_name: str, format: str, source: str) -> None:
-    faults = []
-    if not 0 < len(file_name) <= MAX_FILE_NAME:
-        message = f"has a name of {len(file_name)} characters; 1 to {MAX_FILE_NAME} are allowed"
-        faults.append(Fault(("file",), message, "bad_name"))
-    faults += text_faults(file_name, ("file",))
-    if format not in ("auto", *FORMATS):
-        message = f"{echo(format)} is not a known format; choose one of auto, {', '.join(FORMATS)}"
-        faults.append(Fault(("format",), message, "unknown_format"))
-    if len(source) > MAX_FILE_NAME:
-        faults.append(Fault(("source",), f"is longer than {MAX_FILE_NAME} characters", "too_long"))
-    faults += text_faults(source, ("source",))
-    if faults:
-        raise Invalid(faults)
 
 
 def _keep(file: BinaryIO, row: Import) -> None:

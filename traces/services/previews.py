@@ -5,14 +5,16 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from training.errors import Fault, Invalid
-from training.formats import FORMATS, TraceReader, find_format
+from training.errors import Fault, Invalid, echo
+from training.formats import FORMATS, TraceReader
+from training.json_rules import text_faults
 from training.row_files import Row, open_rows
 
 PREVIEW_ROWS = 200
 PREVIEW_CHARACTERS = 1024**2
 SHOWN_TRACES = 5
 SHOWN_FAULTS = 20
+MAX_FILE_NAME = 200
 
 
 @dataclass
@@ -51,10 +53,9 @@ class Preview:
 def preview(*, file: BinaryIO, file_name: str, format: str = "auto", source: str = "") -> Preview:
     """Reads the first rows of a file as an import would, and stores nothing.
 
-    `file` is open at its start and can seek. Raises Invalid for a format that does not exist.
+    `file` is open at its start and can seek. Raises Invalid for an option that does not exist.
     """
-    if format != "auto":
-        find_format(format)
+    check_options(file_name, format, source)
     rows = open_rows(file, file_name, max_row_bytes=settings.TRACE_MAX_BYTES)
     reader = TraceReader(rows, format=format, source=source or file_name)
     found, characters = Preview(), 0
@@ -72,6 +73,23 @@ def preview(*, file: BinaryIO, file_name: str, format: str = "auto", source: str
         found.whole = True
     found.format = reader.format or ""
     return found
+
+
+def check_options(file_name: str, format: str, source: str) -> None:
+    """Raises Invalid for what an import cannot be asked for."""
+    faults = []
+    if not 0 < len(file_name) <= MAX_FILE_NAME:
+        message = f"has a name of {len(file_name)} characters; 1 to {MAX_FILE_NAME} are allowed"
+        faults.append(Fault(("file",), message, "bad_name"))
+    faults += text_faults(file_name, ("file",))
+    if format not in ("auto", *FORMATS):
+        message = f"{echo(format)} is not a known format; choose one of auto, {', '.join(FORMATS)}"
+        faults.append(Fault(("format",), message, "unknown_format"))
+    if len(source) > MAX_FILE_NAME:
+        faults.append(Fault(("source",), f"is longer than {MAX_FILE_NAME} characters", "too_long"))
+    faults += text_faults(source, ("source",))
+    if faults:
+        raise Invalid(faults)
 
 
 def _length(row: Row | None) -> int:
