@@ -4,9 +4,11 @@ import json
 from types import GeneratorType
 
 import pytest
+from django.core.management import call_command
 
 from datasets_app import services
-from tests.factories import make_trace
+from tests.factories import make_payload, make_trace, make_traces, make_user
+from traces.services import review_step, store_traces
 from training.errors import Invalid
 from tunixrt.lib.errors import Conflict, Unavailable
 
@@ -67,6 +69,71 @@ def test_messages_and_prompt_completion_are_plain_text(dataset):
     assert assistant == {"role": "assistant", "content": "Reasoning:\n1. 2 + 2 = 4\nAnswer: 4"}
     pair = first(dataset, "prompt_completion")
     assert pair == {"prompt": user["content"], "completion": assistant["content"]}
+
+
+PEOPLE = ("ada", "grace", "alan")
+STEPS = ["zero", "one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("said", "labels"),  # what each person says of the first steps, None for nothing
+    [
+        ([[1, 1, 1, 1]], [True, True, True, True]),
+        ([[1, 0, -1]], [True, True, False]),
+        ([[-1]], [False]),
+        ([[1, 1]], [True, True]),
+        ([[1, None, 1, 1]], [True]),
+        ([[1, 0], [0, 1, 1]], [True, True, True]),
+        ([[1, -1], [1, 1, 1]], [True]),
+        ([[1, -1], [1, -1], [1, -1]], [True, False]),
+        ([[1, 1, 1, 1], [1, 1, -1], [1, 1, 0]], [True, True]),
+        ([[-1], [1, 1]], None),
+        ([[None, 1]], None),
+        ([], None),
+    ],
+)
+def test_stepwise_labels_the_steps_that_people_agree_on_up_to_the_first_mistake(said, labels):
+    trace = make_trace("Count.", steps=STEPS)
+    dataset = services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)[0]
+    for name, ratings in zip(PEOPLE, said, strict=False):
+        person = make_user(name)
+        for step, rating in enumerate(ratings):
+            if rating is not None:
+                review_step(trace=trace, step=step, rating=rating, by=person)
+    rows = [json.loads(line) for line in services.export_rows(dataset, format="stepwise")]
+    prompt = first(dataset, "prompt_completion")["prompt"]
+    expected = [{"prompt": prompt, "completions": STEPS[: len(labels)], "labels": labels}] if labels else []
+    assert rows == expected
+
+
+def test_stepwise_knows_steps_by_their_i():
+    payload = make_payload(steps=["late", "early"])
+    payload["steps"][0]["i"], payload["steps"][1]["i"] = 9, 20
+    trace = store_traces(payloads=[payload], by=None)[0]
+    dataset = services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)[0]
+    review_step(trace=trace, step=9, rating=1, by=make_user())
+    assert first(dataset, "stepwise")["completions"] == ["late"]
+
+
+def test_stepwise_asks_once_a_chunk_whatever_was_reviewed(django_assert_num_queries):
+    person = make_user()
+    for trace in make_traces(30, steps=2):
+        review_step(trace=trace, step=0, rating=-1, by=person)
+    dataset = services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)[0]
+    rows = services.export_rows(dataset, format="stepwise")
+    assert isinstance(rows, GeneratorType)
+    with django_assert_num_queries(1):
+        assert len(list(rows)) == 30
+
+
+def test_stepwise_is_offered_wherever_the_others_are(api, client_in, dataset, trace, capsys):
+    review_step(trace=trace, step=0, rating=1, by=make_user())
+    over_http = b"".join(api.get(f"/api/datasets/{dataset.key}/export.jsonl?format=stepwise").streaming_content)
+    call_command("export_dataset", dataset.key, "--format", "stepwise")
+    page = client_in.get(f"/datasets/{dataset.key}/export/?format=stepwise")
+    assert over_http == capsys.readouterr().out.encode() == b"".join(page.streaming_content)
+    assert json.loads(over_http)["labels"] == [True]
+    assert 'value="stepwise"' in client_in.get(f"/datasets/{dataset.key}/").content.decode()
 
 
 def test_a_split_is_exported_alone():
