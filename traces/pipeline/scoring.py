@@ -1,23 +1,23 @@
 """Scoring traces, few or all of them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import or_
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from traces.models import Score, Scoring, Trace, TraceQuerySet
-from traces.models.queries import scores_by
 from traces.scorers import SCORERS, Scorer
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work
 from tunixrt.lib.bulk import insert
 
-CHUNK_ROWS = 500  # one transaction, well below 100 ms: the judging happens before it
+CHUNK_ROWS = 500  # traces; storing their scores by all scorers is one transaction of about 100 ms
 ATTEMPTS = 3  # at one chunk whose traces are deleted meanwhile
 COLUMNS = ("trace_id", "scorer", "version", "score", "first_wrong", "details", "created_by_id", "created_at")
 
@@ -35,36 +35,40 @@ class ScoreTraces(Work):
         scoring = Scoring.objects.get(pk=job.target)
         judges = [SCORERS[name] for name in scoring.scorers if name in SCORERS]
         chosen = Trace.objects.visible().matching(scoring.filters)
-        missing = lacking(chosen, judges)
         total = chosen.count()
-        done = total - missing.count()
-        job.tick(done, total, "begun")
-        for traces in chunks(missing):
-            rows = score_rows(traces, judges, by=scoring.created_by_id)
-            done = min(done + len(traces), total)
-            _keep(rows, scoring, job, done)
+        job.tick(0, total, "begun")
+        for done, traces in chunks(chosen, judges):
+            _keep(score_rows(traces, judges, by=scoring.created_by_id), scoring, job, min(done, total))
 
 
-def lacking(traces: TraceQuerySet, judges: Sequence[Scorer]) -> TraceQuerySet:
-    """Those of `traces` that lack a score by the present version of one of the scorers."""
-    return traces.filter(reduce(or_, (~Exists(scores_by(judge.name)) for judge in judges)))
+def chunks(traces: TraceQuerySet, judges: Sequence[Scorer]) -> Iterator[tuple[int, list[Trace]]]:
+    """Those of `traces` that lack a score, in the order of their ids, each time with how many were passed so far.
+
+    What lacks is asked for a range of ids at a time: asked for all at once, every chunk would read all the scores there
+    are. Nothing is held open while traces are judged.
+    """
+    done, after = 0, UUID(int=0)
+    while ids := list(traces.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK_ROWS]):
+        known = _by(judges).filter(trace__gt=after, trace__lte=ids[-1]).values_list("trace_id", flat=True)
+        counts = Counter(known)
+        done, after = done + len(ids), ids[-1]
+        missing = [pk for pk in ids if counts[pk] < len(judges)]
+        yield done, list(Trace.objects.filter(pk__in=missing).only("canonical")) if missing else []
 
 
-def chunks(traces: TraceQuerySet) -> Iterator[list[Trace]]:
-    """The traces in the order of their ids, read anew for each chunk: nothing is held open while they are judged."""
-    after = UUID(int=0)
-    while chunk := list(traces.filter(pk__gt=after).order_by("pk").only("canonical")[:CHUNK_ROWS]):
-        yield chunk
-        after = chunk[-1].pk
+def _by(judges: Sequence[Scorer]) -> QuerySet[Score]:
+    """The scores by the present versions of these scorers."""
+    either = reduce(or_, (Q(scorer=judge.name, version=judge.version) for judge in judges))
+    return Score.objects.filter(either)
 
 
 def score_rows(traces: Sequence[Trace], judges: Sequence[Scorer], *, by: int | None) -> list[tuple]:
     """The scores that the traces lack, as rows of COLUMNS."""
-    known = set(Score.objects.filter(trace__in=traces).values_list("trace_id", "scorer", "version"))
+    known = set(_by(judges).filter(trace__in=traces).values_list("trace_id", "scorer"))
     moment = timezone.now()
     rows = []
     for trace in traces:
-        wanted = [judge for judge in judges if (trace.pk, judge.name, judge.version) not in known]
+        wanted = [judge for judge in judges if (trace.pk, judge.name) not in known]
         payload = trace.payload
         for judge in wanted:
             points, details = judge.score(payload)
@@ -75,6 +79,8 @@ def score_rows(traces: Sequence[Trace], judges: Sequence[Scorer], *, by: int | N
 
 def keep_scores(rows: Sequence[tuple]) -> int:
     """Stores rows of COLUMNS, but for those of traces that are gone; returns how many. What is there already stays."""
+    if not rows:
+        return 0
     with transaction.atomic():
         there = set(Trace.objects.filter(pk__in={row[0] for row in rows}).values_list("pk", flat=True))
         kept = [row for row in rows if row[0] in there]

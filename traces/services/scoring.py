@@ -37,11 +37,9 @@ def score_traces(*, traces: TraceQuerySet, scorer: str = "baseline", by) -> int:
     `scorer` is a name or "all". A trace that has the score already keeps it. Raises Invalid for an unknown scorer.
     """
     judges = read_scorers([scorer])
-    count = 0
-    for chunk in chunks(traces):
+    for _, chunk in chunks(traces, judges):
         keep_scores(score_rows(chunk, judges, by=by and by.pk))
-        count += len(chunk)
-    return count
+    return traces.count()
 
 
 def begin_scoring(
