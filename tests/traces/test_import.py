@@ -2,11 +2,15 @@ import io
 import json
 
 import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.factories import make_payload, make_trace
 from traces import services
-from traces.models import Import, Trace
+from traces.models import Import, Tag, Trace
 from traces.pipeline.imports import Loading
+from traces.pipeline.pace import LEAST, MOST, Pace
 from traces.pipeline.reading import MAX_FAULTS
 from training.errors import Invalid
 from tunixrt.jobs import work
@@ -231,3 +235,68 @@ def test_a_full_disk_is_told_as_such(monkeypatch, home):
     with pytest.raises(OutOfSpace):
         load(lines(1))
     assert list((home / "imports").iterdir()) == []
+
+
+def test_a_disk_that_fills_up_while_a_file_is_read_is_told_as_such():
+    row = load(lines(3) + b"\n{}" * 5000, at_once=False, skip_bad=True)
+    row.rejected_path.symlink_to("/dev/full")
+    work.perform(row.job.pk)
+    row.refresh_from_db()
+    assert (row.status, row.errors[0]["type"]) == ("failed", "disk_full")
+    while (job := row.job).is_open:
+        work.perform(job.pk)
+    assert not Trace.objects.exists()
+
+
+def test_a_chunk_grows_and_shrinks_with_the_time_it_takes():
+    pace = Pace()
+    assert pace.rows == LEAST
+    with pace.over([0] * LEAST):
+        pass
+    assert pace.rows == 2 * LEAST
+    with pace.over([]):
+        pass
+    assert pace.rows == 2 * LEAST
+    for _ in range(10):
+        with pace.over([0] * MOST):
+            pass
+    assert pace.rows == MOST
+
+
+def test_tags_that_rows_bring_along_are_stored_of_new_rows_only():
+    tagged = json.dumps(make_payload("tagged?", meta={"tags": ["easy", "sum", "easy"]})).encode()
+    load(tagged + b"\n" + tagged)
+    load(tagged)
+    assert sorted(Tag.objects.values_list("name", flat=True)) == ["easy", "sum"]
+
+
+@settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    pieces=st.lists(
+        st.binary(max_size=40) | st.sampled_from([b"\n", b"[", b",", b"]", lines(1), lines(2)]), max_size=8
+    ),
+    name=st.sampled_from(["a.jsonl", "a.json", "a.gz", "a.zst", "a.parquet", "a"]),
+    skip_bad=st.booleans(),
+)
+def test_no_file_leaves_anything_half_stored(pieces, name, skip_bad):
+    with transaction.atomic():
+        row = services.import_file(
+            file=io.BytesIO(b"".join(pieces)), file_name=name, skip_bad=skip_bad, at_once=True, by=None
+        )
+        assert row.status in ("done", "failed")
+        assert row.traces.count() == row.stored_count
+        assert Trace.objects.visible().count() == Trace.objects.count()
+        assert (row.status == "failed") == (row.bad_count > 0 and not (skip_bad and row.stored_count))
+        transaction.set_rollback(True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_large_files_are_stored_in_order_whatever_the_chunks(monkeypatch, skip_bad):
+    slow(monkeypatch, 7)
+    row = load(lines(100), skip_bad=skip_bad)
+    assert (row.status, row.stored_count) == ("done", 100)
+    traces = Trace.objects.visible().order_by("created_at", "id")
+    assert [trace.meta["row"] for trace in traces] == list(range(100))

@@ -18,6 +18,7 @@ from tunixrt.lib.bulk import insert
 
 LOOK_ROWS = 300  # traces that are looked at together
 LOOK_CHARACTERS = 1024**2
+FETCH_ROWS = 30
 HOT = 50  # traces that share a band: those that come later are compared with these and not remembered by it
 HOT_ONLY = 0  # the band of a trace whose own bands were all hot, so that it counts as looked at
 REMEMBERED = 128  # texts kept for the next comparisons
@@ -74,7 +75,7 @@ def count_twins() -> None:
 
 def _some(traces: QuerySet[Trace]) -> list[Trace]:
     found, characters = [], 0
-    for trace in traces[:LOOK_ROWS].iterator(LOOK_ROWS // 10):
+    for trace in traces[:LOOK_ROWS].iterator(FETCH_ROWS):
         found.append(trace)
         characters += len(trace.canonical)
         if characters > LOOK_CHARACTERS:
