@@ -28,10 +28,17 @@ def make_payload(prompt: str = "What is 27 × 19?", *, steps: int | list[str] = 
 
 
 def make_trace(prompt: str = "What is 27 × 19?", *, by=None, created_at: datetime | None = None, **payload) -> Trace:
-    return services.store_traces(payloads=[make_payload(prompt, **payload)], by=by, created_at=created_at)[0]
+    return store([make_payload(prompt, **payload)], by=by, created_at=created_at)[0]
+
+
+def store(payloads: list[dict], *, by=None, **fields) -> list[Trace]:
+    """Stored payloads as rows, in their order."""
+    ids = services.store_traces(payloads=payloads, by=by, **fields)
+    found = Trace.objects.in_bulk(ids)
+    return [found[key] for key in ids]
 
 
 def make_traces(number: int, **payload) -> list[Trace]:
     """Traces with different prompts, as one batch."""
     payloads = [make_payload(f"What is 27 × {i}?", **payload) for i in range(number)]
-    return services.store_traces(payloads=payloads, by=None)
+    return store(payloads)

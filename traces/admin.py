@@ -60,7 +60,7 @@ class ImportAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("file_name", "status", "format", "stored_count", "duplicate_count", "bad_count", "created_at")
     list_filter = ("status", "format")
     search_fields = ("file_name",)
-    actions = ("cancel",)
+    actions = ("cancel", "undo")
 
     @admin.action(description="Cancel", permissions=["view"])
     def cancel(self, request, queryset) -> None:
@@ -69,3 +69,14 @@ class ImportAdmin(ReadOnly, admin.ModelAdmin):
                 services.cancel_import(row=row)
             except Refused as refused:
                 self.message_user(request, refused.detail, messages.WARNING)
+
+    @admin.action(description="Undo those that no dataset is made of", permissions=["removal"])
+    def undo(self, request, queryset) -> None:
+        for row in queryset:
+            try:
+                services.undo_import(row=row, by=request.user)
+            except Refused as refused:
+                self.message_user(request, refused.detail, messages.WARNING)
+
+    def has_removal_permission(self, request) -> bool:
+        return request.user.has_perm("traces.delete_trace")

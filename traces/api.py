@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -58,8 +59,7 @@ class Traces(APIView):
 
     @extend_schema(request=schemas.Payload, responses={201: schemas.Created})
     def post(self, request: Request) -> Response:
-        payload = read_trace(body_of(request))
-        return Response(created(services.store_traces(payloads=[payload], by=request.user)[0]), status=201)
+        return Response(store(request, [read_trace(body_of(request))])[0], status=201)
 
 
 class TraceBatch(APIView):
@@ -68,8 +68,8 @@ class TraceBatch(APIView):
     @extend_schema(request=schemas.Payload(many=True), responses={201: schemas.Batch})
     def post(self, request: Request) -> Response:
         """Stores 1 to 1000 traces, all or none."""
-        traces = services.store_traces(payloads=read_batch(body_of(request)), by=request.user)
-        return Response({"created_count": len(traces), "traces": [created(trace) for trace in traces]}, status=201)
+        stored = store(request, read_batch(body_of(request)))
+        return Response({"created_count": len(stored), "traces": stored}, status=201)
 
 
 class TraceDetail(APIView):
@@ -164,12 +164,17 @@ def named_id(request: Request, name: str) -> UUID:
         raise Invalid(Fault((name,), f"must be the id of a trace, not {echo(value)}", "wrong_value"))
 
 
-def created(trace: Trace) -> dict:
-    return {"id": trace.pk, "created_at": trace.created_at, "trace_version": trace.trace_version}
+def store(request: Request, payloads: list[dict]) -> list[dict]:
+    """Stores payloads and says of each its id, its time and its version."""
+    moment = timezone.now()
+    ids = services.store_traces(payloads=payloads, by=request.user, created_at=moment)
+    rows = zip(ids, payloads, strict=True)
+    return [{"id": key, "created_at": moment, "trace_version": payload["trace_version"]} for key, payload in rows]
 
 
 def compared(side: services.Side) -> dict:
-    return created(side.trace) | {"score": side.score, "payload": side.trace.payload}
+    names = ("id", "created_at", "trace_version", "payload")
+    return {name: getattr(side.trace, name) for name in names} | {"score": side.score}
 
 
 def read_limit(query: Mapping[str, str]) -> int | None:

@@ -1,16 +1,21 @@
-"""What the columns of a trace hold: the one place that takes them out of a payload."""
+"""The columns of a trace, filled from a payload: the one place that does so."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from traces.words import words_of
-from training.canonical import sha256_hex, spelled
+from training.canonical import canonical_json, sha256_hex, spelled
 from training.splits import group_of
 
 MAX_SOURCE = 200
 MAX_TAG = 100
-
-GIVEN = ("id", "created_at", "created_by_id", "parent_id", "imported_by_id")
-TAKEN = (
+COLUMNS = (
+    "id",
+    "created_at",
+    "created_by_id",
+    "parent_id",
+    "imported_by_id",
     "canonical",
     "trace_version",
     "prompt",
@@ -22,20 +27,33 @@ TAKEN = (
     "content_sha256",
     "words",
 )
-COLUMNS = GIVEN + TAKEN
+ID, CANONICAL, HASH = map(COLUMNS.index, ("id", "canonical", "content_sha256"))
 
 
-def taken(payload: dict) -> tuple:
-    """The values of TAKEN for a payload that `training.schema.read_trace` has accepted; `meta` is still an object."""
+def row_of(
+    payload: dict,
+    *,
+    id: UUID,
+    created_at: datetime,
+    created_by: int | None = None,
+    parent: UUID | None = None,
+    imported_by: UUID | None = None,
+) -> tuple:
+    """The values of COLUMNS, as `tunixrt.lib.bulk` writes them, for a payload that `read_trace` has accepted."""
     meta, steps = payload["meta"], payload["steps"]
     source = meta.get("source") if meta else None
     canonical, content_sha256 = spelled(payload)
     return (
+        id,
+        created_at,
+        created_by,
+        parent,
+        imported_by,
         canonical,
         payload["trace_version"],
         payload["prompt"],
         payload["final_answer"],
-        meta,
+        None if meta is None else canonical_json(meta),
         source[:MAX_SOURCE] if isinstance(source, str) else "",
         len(steps),
         sha256_hex(group_of(payload)),

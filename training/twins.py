@@ -12,6 +12,7 @@ Generated problems are alike by design, so their text says nothing: there the pr
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -91,7 +92,7 @@ def words_of(payload: dict) -> list[str]:
 
 def _minima(words: list[str]) -> np.ndarray:
     """The least value of each hash function over the n-grams of a text: uint64 (BANDS · ROWS,)."""
-    hashes = np.array([crc32(word.encode()) for word in words], dtype=np.uint64)
+    hashes = np.fromiter(map(_hash, words), dtype=np.uint64, count=len(words))
     count = max(1, len(hashes) - GRAM + 1)
     grams = np.zeros(count, dtype=np.uint64)
     for place, factor in enumerate(PLACES[: len(hashes)]):
@@ -102,6 +103,11 @@ def _minima(words: list[str]) -> np.ndarray:
         values = (grams[start : start + BLOCK, None] * FACTORS + OFFSETS) >> HALF
         np.minimum(least, values.min(axis=0), out=least)
     return least
+
+
+@lru_cache(2**16)
+def _hash(word: str) -> int:
+    return crc32(word.encode())
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:

@@ -181,19 +181,21 @@ def addresses() -> Iterator[tuple[str, str]]:
     yield "API: detail", f"/api/traces/{middle.pk}"
 
 
-def prepared(file: bytes) -> list[list]:
+def prepared(file: bytes) -> list[tuple]:
     """The rows that an import of `file` writes, ready to be copied."""
-    from traces.models import Trace
-    from traces.models.queries import COLUMNS
+    from django.utils import timezone
+
+    from traces.rows import row_of
     from training.schema import read_trace
+    from tunixrt.lib.ids import uuid7
 
-    payloads = (read_trace(json.loads(line)) for line in file.split(b"\n"))
-    return [[*Trace.from_payload(payload).columns()] for payload in payloads if COLUMNS]
+    payloads = (read_trace(json.loads(line)) for line in file.splitlines())
+    return [row_of(payload, id=uuid7(), created_at=timezone.now()) for payload in payloads]
 
 
-def copy_rows(ready: list[list]) -> None:
+def copy_rows(ready: list[tuple]) -> None:
     """psycopg's COPY of ready rows into the same table, with its indexes: the limit of what an import can reach."""
-    from traces.models.queries import COLUMNS
+    from traces.rows import COLUMNS
 
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     statement = f"COPY traces_trace ({names}) FROM STDIN"

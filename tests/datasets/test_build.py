@@ -8,7 +8,7 @@ import pytest
 
 from datasets_app import pipeline, services
 from datasets_app.models import Dataset
-from tests.factories import make_payload, make_trace, make_traces
+from tests.factories import make_trace, make_traces
 from traces.models import Import, Trace
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Invalid
@@ -109,7 +109,7 @@ def test_a_seed_is_drawn_once_and_recorded_and_the_same_request_finds_the_datase
 
 def test_rows_of_an_import_that_is_not_done_are_not_chosen():
     hidden = Import.objects.create(file_name="a", file_sha256="", file_bytes=1, format="trace", source="a")
-    Trace.from_payload(make_payload("hidden"), imported_by=hidden).save()
+    Trace.objects.filter(pk=make_trace("hidden").pk).update(imported_by=hidden)
     seen = make_trace("seen")
     assert ids(build(selection_strategy="all")[0]) == [str(seen.pk)]
 

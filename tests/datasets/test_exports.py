@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 
 from datasets_app import services
-from tests.factories import make_payload, make_trace, make_traces, make_user
-from traces.services import review_step, store_traces
+from tests.factories import make_payload, make_trace, make_traces, make_user, store
+from traces.services import review_step
 from training.errors import Invalid
 from tunixrt.lib.errors import Conflict, Unavailable
 
@@ -109,7 +109,7 @@ def test_stepwise_labels_the_steps_that_people_agree_on_up_to_the_first_mistake(
 def test_stepwise_knows_steps_by_their_i():
     payload = make_payload(steps=["late", "early"])
     payload["steps"][0]["i"], payload["steps"][1]["i"] = 9, 20
-    trace = store_traces(payloads=[payload], by=None)[0]
+    trace = store([payload])[0]
     dataset = services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)[0]
     review_step(trace=trace, step=9, rating=1, by=make_user())
     assert first(dataset, "stepwise")["completions"] == ["late"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from tests.factories import make_payload, make_trace, make_traces, make_user
+from tests.factories import make_payload, make_trace, make_traces, make_user, store
 from tests.stack import stack
 from traces import services
 from traces.models import Import, Score, StepReview, Trace, Twin
@@ -99,7 +99,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_stored(user, wrong, message):
 def test_steps_are_named_by_their_i_wherever_it_begins(user):
     payload = make_payload(steps=2)
     payload["steps"][0]["i"], payload["steps"][1]["i"] = 5, 2**53
-    trace = services.store_traces(payloads=[payload], by=None)[0]
+    trace = store([payload])[0]
     services.review_step(trace=trace, step=2**53, rating=-1, by=user)
     services.review_step(trace=trace, step=5, rating=-1, by=user)
     assert ratings_of(trace, user) == {5: -1}
@@ -198,7 +198,8 @@ from traces.models import StepReview, Trace
 from tunixrt.lib.errors import Conflict
 steps = [{"i": i, "type": "t", "content": "x"} for i in range(3)]
 payload = {"trace_version": "1.0", "prompt": "p", "steps": steps, "final_answer": "x", "meta": None}
-trace, person = services.store_traces(payloads=[payload], by=None)[0], get_user_model().objects.create_user("ada")
+trace = Trace.objects.get(pk=services.store_traces(payloads=[payload], by=None)[0])
+person = get_user_model().objects.create_user("ada")
 def say(click):
     try:
         services.review_step(trace=trace, step=click[0], rating=click[1], by=person)

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from tests.factories import make_payload, make_trace
+from tests.factories import store as store_payloads
 from tests.traces.test_import import die, load
 from traces import services
 from traces.models import Band, Import, Trace, Twin
@@ -38,7 +39,7 @@ def older() -> dict[str, str]:
 
 
 def store(*names: str) -> list[Trace]:
-    return [services.store_traces(payloads=[story(name)], by=None)[0] for name in names]
+    return store_payloads([story(name) for name in names])
 
 
 def test_a_near_duplicate_is_a_twin_of_the_oldest_trace_it_repeats():

@@ -1,7 +1,8 @@
 """How traces are found."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Prefetch, Q, Subquery
@@ -17,9 +18,6 @@ from traces.words import words_asked
 from training.errors import Fault, Invalid, echo
 from tunixrt.lib.bulk import insert
 from tunixrt.lib.keyset import Order
-
-if TYPE_CHECKING:
-    from traces.models.trace import Trace
 
 ORDERS = {
     "newest": Order("-created_at", "-pk"),
@@ -68,9 +66,15 @@ class TraceQuerySet(models.QuerySet):
     def matching(self, filters: dict[str, Any]) -> Self:
         """Traces that pass every filter, as `traces.filters` names and reads them."""
         found = self
+        scores: defaultdict[str, Q] = defaultdict(Q)
         for name, value in filters.items():
             method, part = filter_parts(name)
-            found = getattr(found, f"by_{method}")(*(value,) if part is None else (part, value))
+            if method in SCORE_FILTERS:  # what is asked of one scorer is asked of one score
+                scores[part or "baseline"] &= SCORE_FILTERS[method](value)
+            else:
+                found = getattr(found, f"by_{method}")(*(value,) if part is None else (part, value))
+        for scorer, condition in scores.items():
+            found = found.filter(Exists(scores_by(scorer).filter(condition)))
         return found
 
     def by_source(self, value: str) -> Self:
@@ -78,18 +82,6 @@ class TraceQuerySet(models.QuerySet):
 
     def by_q(self, value: str) -> Self:
         return self.search(value)
-
-    def by_min_score(self, value: float) -> Self:
-        return self.by_score_min("baseline", value)
-
-    def by_score_min(self, scorer: str, value: float) -> Self:
-        return self.filter(Exists(scores_by(scorer).filter(score__gte=value)))
-
-    def by_score_max(self, scorer: str, value: float) -> Self:
-        return self.filter(Exists(scores_by(scorer).filter(score__lte=value)))
-
-    def by_wrong(self, scorer: str, value: bool) -> Self:
-        return self.filter(Exists(scores_by(scorer).filter(first_wrong__isnull=not value)))
 
     def by_scorers_disagree(self, value: bool) -> Self:
         verdicts = [Q(scorer=name, version=SCORERS[name].version) for name in VERDICTS]
@@ -158,16 +150,22 @@ class TraceQuerySet(models.QuerySet):
         twins = Twin.objects.select_related("trace", "older").only(*texts)
         return self.prefetch_related(Prefetch("twin_of", twins), Prefetch("twins", twins.order_by("-similarity", "pk")))
 
-    def insert(self, traces: Sequence["Trace"], *, ignore_known: bool = False) -> None:
-        """Adds the rows and the tags in their `meta`. `ignore_known` leaves ids that are there as they are."""
-        tags = [(trace.pk, name) for trace in traces for name in trace.own_tags()]
-        self.insert_rows([trace.columns() for trace in traces], tags, ignore_known=ignore_known)
+    def insert(self, rows: Iterable[Sequence], tags: Sequence[tuple], *, ignore_known: bool = False) -> None:
+        """Adds rows in the order of `traces.rows.COLUMNS`, and tags as (trace's id, name).
 
-    def insert_rows(self, rows: Iterable[Sequence], tags: Sequence[tuple], *, ignore_known: bool = False) -> None:
-        """As `insert`, for rows in the order of `traces.rows.COLUMNS` and tags as (trace's id, name)."""
+        `ignore_known` leaves ids that are there as they are.
+        """
         insert(self.model, COLUMNS, rows, keep=ignore_known)
         if tags:
             insert(self.model.tags.rel.related_model, ("trace_id", "name"), tags, keep=ignore_known)
+
+
+SCORE_FILTERS: dict[str, Callable[[Any], Q]] = {
+    "min_score": lambda value: Q(score__gte=value),
+    "score_min": lambda value: Q(score__gte=value),
+    "score_max": lambda value: Q(score__lte=value),
+    "wrong": lambda value: Q(first_wrong__isnull=not value),
+}
 
 
 def scores_by(scorer: str) -> models.QuerySet[Score]:

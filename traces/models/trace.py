@@ -1,17 +1,16 @@
 """Traces and their tags."""
 
 import json
-from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from traces.lookups import WordsField
 from traces.models.imports import Import
 from traces.models.queries import TraceQuerySet
-from traces.rows import COLUMNS, MAX_TAG, TAKEN, tags_in, taken
-from training.canonical import canonical_json
+from traces.rows import MAX_TAG
 from tunixrt.lib.ids import uuid7
 
 
@@ -24,9 +23,12 @@ class Trace(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections")
-    imported_by = models.ForeignKey(Import, null=True, on_delete=models.CASCADE, related_name="traces")
+    # An index costs every row that comes in: of the three keys only those that are set, and looked up, have one.
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections", db_index=False)
+    imported_by = models.ForeignKey(Import, null=True, on_delete=models.CASCADE, related_name="traces", db_index=False)
     canonical = models.TextField(help_text="The whole trace as canonical JSON.")
     trace_version = models.CharField(max_length=64)
     prompt = models.TextField()
@@ -46,23 +48,15 @@ class Trace(models.Model):
             models.Index(fields=["source", "-created_at", "-id"], name="trace_by_source"),  # the commonest filter
             models.Index(fields=["step_count", "created_at", "id"], name="trace_by_steps"),  # sorted by steps
             models.Index(fields=["content_sha256"], name="trace_by_content"),  # duplicates at import
-            models.Index(fields=["group"], name="trace_by_group"),  # twins
+            # the traces of an import: shown, undone
+            models.Index(fields=["imported_by"], condition=Q(imported_by__isnull=False), name="trace_by_import"),
+            # whether a trace may be deleted
+            models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="trace_by_parent"),
             # traces.fulltext adds those that Django has no words for: by words, by meta
         ]
 
     def __str__(self) -> str:
         return self.prompt[:60]
-
-    @classmethod
-    def from_payload(cls, payload: dict, **fields: Any) -> "Trace":
-        """An unsaved row for a payload that `training.schema.read_trace` has accepted."""
-        return cls(**dict(zip(TAKEN, taken(payload), strict=True)), **fields)
-
-    def columns(self) -> list:
-        """The row as `tunixrt.lib.bulk` writes it."""
-        values = [getattr(self, name) for name in COLUMNS]
-        values[META] = None if self.meta is None else canonical_json(self.meta)
-        return values
 
     @property
     def payload(self) -> dict:
@@ -87,13 +81,6 @@ class Trace(models.Model):
             "scores": [score.to_dict() for score in self.scores.all()],
             "reviews": [review.to_dict() for review in self.reviews.all()],
         }
-
-    def own_tags(self) -> list[str]:
-        """The tags that it brings along."""
-        return tags_in(self.meta)
-
-
-META = COLUMNS.index("meta")
 
 
 class Tag(models.Model):

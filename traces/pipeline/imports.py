@@ -10,7 +10,8 @@ from traces.models import Import, Trace
 from traces.pipeline.clearing import clear
 from traces.pipeline.kinds import CLEAR_IMPORT, FIND_TWINS, IMPORT_TRACES
 from traces.pipeline.pace import Pace
-from traces.pipeline.reading import HASH, MAX_FAULTS, Chunk, Reading, ahead
+from traces.pipeline.reading import MAX_FAULTS, Chunk, Reading, ahead
+from traces.rows import HASH, ID
 from training.errors import Fault, Invalid
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, Job
@@ -88,16 +89,16 @@ class Loading:
         return ahead(reading.chunks()) if connection.vendor == "postgresql" else reading.chunks()
 
     def _store(self, chunk: Chunk, total: int) -> None:
-        new: list[list] = []
+        new: list[tuple] = []
         with self.pace.over(new), transaction.atomic():
             self.job.tick(chunk.done, total, f"{chunk.read:,} rows read")
             new += self._unknown(chunk.rows)
-            ids = {row[0] for row in new}
-            Trace.objects.insert_rows(new, [tag for tag in chunk.tags if tag[0] in ids])
+            ids = {row[ID] for row in new}
+            Trace.objects.insert(new, [tag for tag in chunk.tags if tag[0] in ids])
         self.stored += len(new)
         self.duplicates += len(chunk.rows) - len(new)
 
-    def _unknown(self, rows: list[list]) -> list[list]:
+    def _unknown(self, rows: list[tuple]) -> list[tuple]:
         """The rows whose content nobody can see yet; of those that say the same, the first."""
         unique = {row[HASH]: row for row in reversed(rows)}
         seen = Trace.objects.known_to(self.row).filter(content_sha256__in=unique)

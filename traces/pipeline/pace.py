@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SECONDS = 0.12  # that a transaction should take; a slow moment then still stays below 0.2
-LEAST, MOST = 200, 5000  # rows
+SECONDS = 0.08  # that a transaction should take; a slow moment then still stays below 0.2
+LEAST, MOST = 100, 5000  # rows
 
 
 class Pace:

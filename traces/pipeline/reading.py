@@ -3,14 +3,13 @@
 import json
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 from django.conf import settings
 
 from traces.models import Import
 from traces.pipeline.pace import Pace
-from traces.rows import COLUMNS, tags_in, taken
-from training.canonical import canonical_json
+from traces.rows import CANONICAL, row_of, tags_in
 from training.errors import Fault, Invalid
 from training.formats import TraceReader
 from training.row_files import open_rows
@@ -18,13 +17,12 @@ from tunixrt.lib.ids import uuid7
 
 CHUNK_CHARACTERS = 2 * 1024**2
 MAX_FAULTS = 50
-META, HASH, CANONICAL = map(COLUMNS.index, ("meta", "content_sha256", "canonical"))
 
 
 class Chunk(NamedTuple):
     """Rows in the order of COLUMNS, their tags as (trace's id, name), and how far the file was read with them."""
 
-    rows: list[list]
+    rows: list[tuple]
     tags: list[tuple]
     read: int
     done: int
@@ -68,19 +66,17 @@ class Reading:
         return chunk._replace(read=self.read, done=self._file.done)
 
     def _add(self, chunk: Chunk, payload: dict) -> int:
-        values: list[Any] = [
-            uuid7(),
-            self._row.created_at,
-            self._row.created_by_id,
-            None,
-            self._row.pk,
-            *taken(payload),
-        ]
-        if payload["meta"] is not None:
-            chunk.tags.extend((values[0], name) for name in tags_in(payload["meta"]))
-            values[META] = canonical_json(payload["meta"])
-        chunk.rows.append(values)
-        return len(values[CANONICAL])
+        key, owner = uuid7(), self._row
+        row = row_of(
+            payload,
+            id=key,
+            created_at=owner.created_at,
+            created_by=owner.created_by_id,
+            imported_by=owner.pk,
+        )
+        chunk.rows.append(row)
+        chunk.tags.extend((key, name) for name in tags_in(payload["meta"]))
+        return len(row[CANONICAL])
 
     def _refuse(self, line: int, invalid: Invalid) -> None:
         self.bad += 1

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from traces.models import Band, Import, Trace, Twin
 from traces.pipeline.kinds import CLEAR_IMPORT, FIND_TWINS, LIBRARY
@@ -145,7 +145,8 @@ class Look:
 def _sharing(bands: set[int]) -> dict[int, list[Seen]]:
     """The traces that share each band, as far as they can be seen."""
     sharing: dict[int, list[Seen]] = {}
-    rows = Band.objects.filter(hash__in=bands, trace__in=Trace.objects.visible())
+    seen_by_all = Q(trace__imported_by=None) | Q(trace__imported_by__status=Import.Status.DONE)
+    rows = Band.objects.filter(seen_by_all, hash__in=bands)
     for band, *seen in rows.values_list("hash", "trace__created_at", "trace"):
         sharing.setdefault(band, []).append(Seen(*seen))
     return sharing

@@ -31,6 +31,7 @@ from traces.services.review_queue import (
     disputed_steps,
     finished_count,
     has_finished,
+    queue_ahead,
     review_queue,
     review_sheet,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "open_scorings",
     "preview",
     "preview_import",
+    "queue_ahead",
     "review_queue",
     "review_sheet",
     "review_step",

@@ -7,10 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Prefetch
+from django.db.models.functions import Coalesce
 
 from traces.judged import JudgedStep, judged_steps
 from traces.models import Score, StepReview, Trace, TraceQuerySet
 from traces.services.reviews import MISTAKE
+from traces.services.selection import Count
+
+COUNTED = 1_000  # traces of a queue
+# By time like any list, but in words that no index answers: PostgreSQL, which reckons with an early hit, would else
+# walk a million traces to find that none is left.
+GATHERED = Coalesce("created_at", "created_at").desc()
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,27 @@ class Disagreement:
     step: JudgedStep
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What is left in a queue: the next trace, and how many there are, counted up to COUNTED."""
+
+    next: UUID | None
+    count: Count
+
+
 def review_queue(*, filters: dict[str, Any], by, skipped: Iterable[UUID | str] = ()) -> TraceQuerySet:
     """The traces that pass the filters and that this person neither finished nor skipped, newest first."""
     finished = StepReview.objects.filter(reviewer=by).finished().values("trace")
     waiting = Trace.objects.visible().matching(filters).exclude(pk__in=finished)
-    return waiting.exclude(pk__in=list(skipped)).newest_first()
+    queue = waiting.exclude(pk__in=list(skipped))
+    is_sparse = any(_is_sparse(name, value) for name, value in filters.items())
+    return queue.order_by(GATHERED, "-pk") if is_sparse else queue.newest_first()
+
+
+def queue_ahead(queue: TraceQuerySet) -> Ahead:
+    """Reads a queue once, for its head and its length."""
+    ids = list(queue.values_list("pk", flat=True)[: COUNTED + 1])
+    return Ahead(ids[0] if ids else None, Count(min(len(ids), COUNTED), len(ids) > COUNTED))
 
 
 def finished_count(by) -> int:
@@ -108,6 +131,13 @@ def disagreements(rows: Iterable[dict]) -> list[Disagreement]:
         for pk, trace in traces.items()
     }
     return [Disagreement(traces[pk], *steps[pk][row["step"]]) for row in rows if (pk := row["trace"]) in traces]
+
+
+def _is_sparse(name: str, value: Any) -> bool:
+    """Whether a filter passes few of very many traces, so that gathering them beats a walk from the newest on."""
+    if name == "review.is":
+        return value != "unreviewed"
+    return value is True and name.startswith(("wrong.", "scorers.", "twin."))
 
 
 def _with_reviews(traces: TraceQuerySet, reviews) -> TraceQuerySet:

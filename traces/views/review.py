@@ -19,7 +19,6 @@ from training.errors import Invalid
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
-COUNTED = 1_000  # traces of a queue
 SKIPS = 1_000  # kept in the session; older ones come back
 PLACE = ("trace", "step")  # what an address holds besides filters
 RATINGS = {-1: "a mistake", 0: "neutral", 1: "good"}
@@ -76,19 +75,20 @@ def _desk(request: HttpRequest) -> dict:
     except Invalid as invalid:
         return context | {"faults": invalid.faults}
     queue = services.review_queue(filters=filters, by=request.user, skipped=[pk for pk, _ in _skips(request)])
+    ahead = services.queue_ahead(queue)
     return context | {
-        "sheet": _sheet(request, queue),
-        "left": services.count_up_to(queue, COUNTED),
+        "sheet": _sheet(request, ahead.next),
+        "left": ahead.count,
         "finished": services.finished_count(request.user),
         "skips": len(_skips(request)),
         "last": _last_done(request),
     }
 
 
-def _sheet(request: HttpRequest, queue) -> services.ReviewSheet | None:
-    """The trace that the address names, or the first of the queue."""
+def _sheet(request: HttpRequest, next_trace: UUID | None) -> services.ReviewSheet | None:
+    """The trace that the address names, or the next of the queue."""
     named, step = request.GET.get("trace"), _whole(request.GET.get("step"))
-    wanted = Trace.objects.visible().filter(pk=_uuid(named)) if named else queue
+    wanted = Trace.objects.visible().filter(pk=_uuid(named) if named else next_trace)
     sheet = services.review_sheet(traces=wanted, by=request.user, step=step)
     if named and sheet is None:
         raise Http404
