@@ -1,9 +1,11 @@
 import io
+import json
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.test import Client
 
-from tests.factories import make_traces, make_user
+from tests.factories import make_payload, make_traces, make_user
 from tests.traces.test_api import freeze
 from traces import services
 from traces.models import Import, Score, Trace
@@ -69,3 +71,16 @@ def test_an_import_is_cancelled(admin):
     for _ in range(2):
         assert act(admin, "/admin/traces/import/", "cancel", [row]).status_code == 200
     assert Import.objects.get().status == "cancelled"
+
+
+def test_an_import_is_undone_by_who_may_delete_traces(admin):
+    data = json.dumps(make_payload()).encode()
+    row = services.import_file(file=io.BytesIO(data), file_name="rows.jsonl", at_once=True, by=None)
+    viewer, browser = make_user(is_staff=True), Client()
+    viewer.user_permissions.add(Permission.objects.get(codename="view_import"))
+    browser.force_login(viewer)
+    act(browser, "/admin/traces/import/", "undo", [row])
+    assert Import.objects.get().status == "done"
+    for _ in range(2):
+        assert act(admin, "/admin/traces/import/", "undo", [row]).status_code == 200
+    assert Import.objects.get().status == "undoing"
