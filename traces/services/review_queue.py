@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Prefetch
+from django.db.models import Count, Exists, F, Max, OuterRef, Prefetch, Subquery
 from django.db.models.functions import Coalesce
 
 from traces.judged import JudgedStep, judged_steps
 from traces.models import Score, StepReview, Trace, TraceQuerySet
 from traces.services.reviews import MISTAKE
-from traces.services.selection import Count
+from traces.services.selection import Count as Counted
 
 COUNTED = 1_000  # traces of a queue
 # By time like any list, but in words that no index answers: PostgreSQL, which reckons with an early hit, would else
@@ -83,13 +83,17 @@ class Ahead:
     """What is left in a queue: the next trace, and how many there are, counted up to COUNTED."""
 
     next: UUID | None
-    count: Count
+    count: Counted
 
 
 def review_queue(*, filters: dict[str, Any], by, skipped: Iterable[UUID | str] = ()) -> TraceQuerySet:
     """The traces that pass the filters and that this person neither finished nor skipped, newest first."""
-    finished = StepReview.objects.filter(reviewer=by).finished().values("trace")
-    waiting = Trace.objects.visible().matching(filters).exclude(pk__in=finished)
+    mine = StepReview.objects.filter(trace=OuterRef("pk"), reviewer=by)
+    rated = Subquery(mine.values("trace").annotate(steps=Count("pk")).values("steps"))
+    # What `finished` says, asked of each trace in turn: PostgreSQL would reckon the list of all that are finished
+    # anew for every trace and so prefer to read the whole table.
+    waiting = Trace.objects.visible().matching(filters).alias(rated=Coalesce(rated, 0))
+    waiting = waiting.filter(~Exists(mine.filter(rating=MISTAKE)), rated__lt=F("step_count"))
     queue = waiting.exclude(pk__in=list(skipped))
     is_sparse = any(_is_sparse(name, value) for name, value in filters.items())
     return queue.order_by(GATHERED, "-pk") if is_sparse else queue.newest_first()
@@ -98,7 +102,7 @@ def review_queue(*, filters: dict[str, Any], by, skipped: Iterable[UUID | str] =
 def queue_ahead(queue: TraceQuerySet) -> Ahead:
     """Reads a queue once, for its head and its length."""
     ids = list(queue.values_list("pk", flat=True)[: COUNTED + 1])
-    return Ahead(ids[0] if ids else None, Count(min(len(ids), COUNTED), len(ids) > COUNTED))
+    return Ahead(ids[0] if ids else None, Counted(min(len(ids), COUNTED), len(ids) > COUNTED))
 
 
 def finished_count(by) -> int:
