@@ -145,10 +145,15 @@ def _discard_abandoned() -> None:
 
 
 def _work_on(row: Import, watch: Watch = None) -> Import:
-    """Does here and now what waits to be done for an import: the loading, then what follows from it."""
+    """Does here and now what waits to be done for an import: the loading, then what follows from it.
+
+    Near-duplicates among very many traces take longer than the import did: that is left to a worker.
+    """
     while (job := row.job) and job.status == Job.Status.QUEUED:
         work.perform(job.pk, watch)
-    row.refresh_from_db()
+        row.refresh_from_db()
+        if row.stored_count > COMPARED_AT_ONCE:
+            break
     return row
 
 
