@@ -6,9 +6,9 @@ with `RunPython(fulltext.install)` again. The tests of the search fail when one 
 
 import sqlite3
 
-# New words wait in a list until it is full, and are sorted into the index together: twice as fast for an import, and a
-# search reads the list too, which at 16 MB takes some ten milliseconds. lz4 packs rows in a fraction of pglz's time, and
-# words are packed where they are rather than stored apart.
+# New words wait in a list until it is full, and are sorted into the index together: twice as fast for an import. A
+# search reads the list too, which at 16 MB takes some ten milliseconds. lz4 packs rows in a fraction of the time that
+# pglz takes, and words are packed where they are rather than stored apart.
 POSTGRESQL = """
 CREATE INDEX IF NOT EXISTS trace_by_words ON traces_trace USING gin (words) WITH (gin_pending_list_limit = 16384);
 CREATE INDEX IF NOT EXISTS trace_by_meta ON traces_trace USING gin (meta jsonb_path_ops);

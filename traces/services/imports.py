@@ -21,6 +21,7 @@ from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, OutOfSpace, TooLarge
 
 INLINE_BYTES = 1024**2  # a file up to this size is read while the person waits
+COMPARED_AT_ONCE = 20_000  # traces among which near-duplicates are looked for while the person waits
 WAITING_TIME = timedelta(days=1)  # that a file is kept for somebody to look at its preview
 
 Watch = Callable[[Job], None] | None  # told of the progress of what is done at once
