@@ -27,6 +27,7 @@ ORDERS = {
 }
 BY_SCORE = tuple(f"{direction} {scorer}" for scorer in SCORERS for direction in ("lowest", "highest"))
 NEWEST = "newest"
+FEW = 5_000  # traces that people have judged
 HALF = 50  # points: less means that a scorer finds a trace rather wrong than right
 
 
@@ -106,17 +107,17 @@ class TraceQuerySet(models.QuerySet):
 
     def by_review_is(self, value: str) -> Self:
         reviews = StepReview.objects
+        faulty = reviews.filter(rating=StepReview.Rating.MISTAKE).values("trace")
         match value:
             case "unreviewed":
                 return self.exclude(pk__in=reviews.finished().values("trace"))
             case "reviewed":
-                return self.filter(pk__in=reviews.finished().values("trace"))
+                return self.filter(pk__in=_read_first(reviews.finished().values("trace")))
             case "faulty":
-                return self.filter(pk__in=reviews.filter(rating=-1).values("trace"))
+                return self.filter(pk__in=_read_first(faulty))
             case "disputed":
-                return self.filter(pk__in=reviews.disputed().values("trace"))
-        faulty = reviews.filter(rating=-1).values("trace")
-        return self.filter(pk__in=reviews.finished().values("trace")).exclude(pk__in=faulty)
+                return self.filter(pk__in=_read_first(reviews.disputed().values("trace")))
+        return self.filter(pk__in=_read_first(reviews.finished().values("trace").exclude(trace__in=faulty)))
 
     def by_twin_is(self, value: bool) -> Self:
         twins = Exists(Twin.objects.filter(trace=OuterRef("pk")))
@@ -158,6 +159,12 @@ class TraceQuerySet(models.QuerySet):
         insert(self.model, COLUMNS, rows, keep=ignore_known)
         if tags:
             insert(self.model.tags.rel.related_model, ("trace_id", "name"), tags, keep=ignore_known)
+
+
+def _read_first(traces: models.QuerySet) -> models.QuerySet | set:
+    """Ids of traces, read now if they are few: PostgreSQL cannot know how few, and would look through all traces."""
+    found = {row["trace"] for row in traces[: FEW + 1]}
+    return found if len(found) <= FEW else traces
 
 
 SCORE_FILTERS: dict[str, Callable[[Any], Q]] = {
