@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.factories import make_payload, make_trace
 from tests.traces.test_api import freeze
 from traces import services
-from traces.forms import FORMAT_HELP
+from traces.forms.imports import FORMAT_HELP
 from traces.models import Import, Trace
 from traces.services.previews import PREVIEW_ROWS
 from tunixrt.jobs import work

@@ -236,7 +236,7 @@ def test_episodes_can_be_seen_without_being_kept(api, replay):
 def test_a_seed_that_is_not_given_is_drawn_and_told(api, replay, monkeypatch, tmp_path):
     (tmp_path / "episodes.jsonl").write_text(json.dumps(RECORDED[0] | {"seed": 0}))
     monkeypatch.setenv("UNGAR_RECORDING", str(tmp_path / "episodes.jsonl"))
-    monkeypatch.setattr("traces.ungar_services.DRAWN_SEEDS", 1)  # the recording must hold what is drawn
+    monkeypatch.setattr("traces.services.episodes.DRAWN_SEEDS", 1)  # the recording must hold what is drawn
     body = post(api, {"count": 1}).json()
     assert body["seed"] == body["preview"][0]["seed"] == 0
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from traces import services
-from traces.forms import FORMAT_HELP, FormatForm, StartForm, UploadForm
+from traces.forms.imports import FORMAT_HELP, FormatForm, StartForm, UploadForm
 from traces.models import Import
 from traces.views.page import page
 from training.errors import Fault, Invalid

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from traces import services
 from traces.distributions import Distribution, distribution
-from traces.filter_form import spell
+from traces.forms.filters import spell
 from traces.models import Scoring, Trace
 from traces.scorers import SCORERS
 from traces.views.page import page

@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from traces import services
-from traces.filter_form import FilterForm, spell
+from traces.forms.filters import FilterForm, spell
 from traces.judged import judged_steps
 from traces.models import Trace
 from traces.models.queries import BY_SCORE

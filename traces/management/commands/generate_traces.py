@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 
-from traces import services, ungar, ungar_services
+from traces import services, ungar
+from traces.services import episodes
 from training.errors import Fault, Invalid
 from training.problems import PROBLEMS, generate_traces
 from tunixrt.lib.commands import Command as BaseCommand
@@ -30,8 +31,8 @@ class Command(BaseCommand):
     def play(self, task: str, count: int, seed: int, difficulty: int | None) -> tuple[list, int]:
         if difficulty is not None:
             raise Invalid(Fault(("difficulty",), "UNGAR's episodes have none; leave it out", "unknown_field"))
-        wanted = ungar_services.read_request({"task": task, "count": count, "seed": seed}, counts=COUNTS)
-        return ungar_services.store(wanted, by=None, watch=lambda traces: self.progress(traces, count, "traces"))
+        wanted = episodes.read_request({"task": task, "count": count, "seed": seed}, counts=COUNTS)
+        return episodes.store(wanted, by=None, watch=lambda traces: self.progress(traces, count, "traces"))
 
     def show(self, result: dict) -> Iterable[str]:
         known = result["count"] - result["new"]

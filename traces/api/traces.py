@@ -1,21 +1,18 @@
 """Traces over HTTP."""
 
 import io
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from traces import schemas, services, ungar_services
+from traces import schemas, services
 from traces.filters import read_query
 from traces.models import Trace
 from traces.models.queries import NEWEST
@@ -23,9 +20,9 @@ from training.errors import Fault, Invalid, echo
 from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
 from training.strict_json import located
-from tunixrt.lib.api import OneFormat, StrictJSONParser, body_of, only_known, read_object
+from tunixrt.lib.api import StrictJSONParser, body_of, only_known, read_object
 from tunixrt.lib.errors import Refused, TooLarge
-from tunixrt.lib.pagination import WINDOW, cursor_page, whole_number
+from tunixrt.lib.pagination import WINDOW, cursor_page
 
 
 class TraceParser(StrictJSONParser):
@@ -103,36 +100,6 @@ class TraceCompare(APIView):
         return Response({"base": compared(comparison.base), "other": compared(comparison.other)})
 
 
-class UngarStatus(APIView):
-    @extend_schema(responses=schemas.UngarStatus)
-    def get(self, request: Request) -> Response:
-        """Whether UNGAR can be used, and the line that installs it."""
-        return Response(ungar_services.status())
-
-
-class UngarGenerate(APIView):
-    @extend_schema(request=schemas.UngarRequest, responses={201: schemas.UngarGenerated})
-    def post(self, request: Request) -> Response:
-        """Plays `count` episodes, of the seeds from `seed` on. 501 without UNGAR."""
-        body = read_object(body_of(request), {"count", "seed", "task", "persist"})
-        wanted = ungar_services.read_request(body)
-        ids = ungar_services.store(wanted, by=request.user)[0] if wanted.persist else []
-        shown = [episode.to_dict() for episode in ungar_services.preview(wanted)]
-        return Response({"trace_ids": ids, "preview": shown, "seed": wanted.seed, "task": wanted.task}, status=201)
-
-
-class UngarExport(APIView):
-    content_negotiation_class = OneFormat
-
-    @extend_schema(parameters=schemas.UNGAR_EXPORT, responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
-    def get(self, request: Request) -> StreamingHttpResponse:
-        """The kept episodes as rows of the `trace` export, newest first; all of them without `limit`."""
-        query = request.query_params
-        only_known(query, {"limit", "trace_ids"})
-        rows = ungar_services.export_rows(limit=read_limit(query), trace_ids=read_ids(query))
-        return StreamingHttpResponse(rows, content_type="application/x-ndjson; charset=utf-8")
-
-
 def read_batch(rows: list[Row]) -> list[dict]:
     """The payloads of a batch; raises TooLarge or Invalid with the index of every item that is wrong."""
     if len(rows) > services.BATCH_ROWS:
@@ -175,19 +142,3 @@ def store(request: Request, payloads: list[dict]) -> list[dict]:
 def compared(side: services.Side) -> dict:
     names = ("id", "created_at", "trace_version", "payload")
     return {name: getattr(side.trace, name) for name in names} | {"score": side.score}
-
-
-def read_limit(query: Mapping[str, str]) -> int | None:
-    most = ungar_services.EXPORT_ROWS
-    return whole_number(query, "limit", 0, most[0], most[-1]) if "limit" in query else None
-
-
-def read_ids(query: Mapping[str, str]) -> list[UUID]:
-    """The ids of `trace_ids`, parted by commas; none when it is not given."""
-    if "trace_ids" not in query:
-        return []
-    try:
-        return [UUID(text.strip()) for text in query["trace_ids"].split(",")]
-    except ValueError:
-        message = f"must be ids of traces with commas between them, not {echo(query['trace_ids'])}"
-        raise Invalid(Fault(("trace_ids",), message, "wrong_value"))

@@ -16,7 +16,7 @@ from tunixrt.lib.api import body_of, read_object
 
 class StepReview(APIView):
     @extend_schema(request=schemas.ReviewRequest, responses=schemas.Review)
-    def put(self, request: Request, trace_id: UUID, step: int) -> Response:
+    def put(self, request: Request, trace_id: UUID, i: int) -> Response:
         """Rates the step with this `i`, or changes your rating of it.
 
         A mistake ends your review of the trace: your ratings of later steps are dropped, and a later step is refused
@@ -25,13 +25,13 @@ class StepReview(APIView):
         body = read_object(body_of(request), {"rating", "note"})
         if "rating" not in body:
             raise Invalid(Fault(("rating",), "is missing; give -1 (mistake), 0 (neutral) or 1 (good)", "missing_field"))
-        review = services.review_step(trace=_trace(trace_id), step=step, by=request.user, **body)
+        review = services.review_step(trace=_trace(trace_id), step=i, by=request.user, **body)
         return Response(review.to_dict())
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, trace_id: UUID, step: int) -> Response:
+    def delete(self, request: Request, trace_id: UUID, i: int) -> Response:
         """Takes your rating of the step back."""
-        services.take_back_review(trace=_trace(trace_id), step=step, by=request.user)
+        services.take_back_review(trace=_trace(trace_id), step=i, by=request.user)
         return Response(status=204)
 
 

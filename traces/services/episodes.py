@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from traces import ungar
 from traces.models import Trace
-from traces.services import store_stable_traces
+from traces.services.intake import store_stable_traces
 from training.canonical import canonical_json, stable_id
 from training.errors import Fault, Invalid, echo
 from training.export_rows import trace_facts, trace_row

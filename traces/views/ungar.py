@@ -7,9 +7,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from traces import ungar_services
-from traces.ungar_forms import UngarForm
-from traces.ungar_services import Request
+from traces.forms.ungar import UngarForm
+from traces.services import episodes
+from traces.services.episodes import Request
 from training.errors import Fault
 from tunixrt.lib.errors import Refused
 
@@ -24,18 +24,18 @@ def ungar(request: HttpRequest) -> HttpResponse:
     try:
         wanted = read(form)
         if request.method == "POST":
-            ungar_services.store(wanted, by=request.user)
+            episodes.store(wanted, by=request.user)
         if data is request.POST or form.cleaned_data["seed"] is None:
             return redirect(f"{reverse('ungar')}?{address(wanted)}")
-        episodes = ungar_services.preview(wanted)
+        shown = episodes.preview(wanted)
     except Refused as refused:
         return show(request, {"form": form, "faults": [Fault((), refused.detail, refused.code)]}, status=refused.status)
-    kept = sum(episode.trace_id is not None for episode in episodes)
-    return show(request, {"form": form, "wanted": wanted, "episodes": episodes, "kept": kept})
+    kept = sum(episode.trace_id is not None for episode in shown)
+    return show(request, {"form": form, "wanted": wanted, "episodes": shown, "kept": kept})
 
 
 def read(form: UngarForm) -> Request:
-    return ungar_services.read_request(form.cleaned_data)
+    return episodes.read_request(form.cleaned_data)
 
 
 def address(wanted: Request) -> str:
@@ -43,7 +43,7 @@ def address(wanted: Request) -> str:
 
 
 def show(request: HttpRequest, context: dict, status: int = 200) -> HttpResponse:
-    context = {"room": "traces", "status": ungar_services.status(), **context}
+    context = {"room": "traces", "status": episodes.status(), **context}
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "traces/_ungar.html", context)  # htmx shows no panel that comes with an error's status
     return render(request, "traces/ungar.html", context, status=status)

@@ -3,7 +3,7 @@
 from django import forms
 
 from traces import ungar
-from traces.ungar_services import COUNTS, SEEDS
+from traces.services.episodes import COUNTS, SEEDS
 
 TASK_LABELS = {
     ungar.REVEAL: "reveal: what the player sees and does",
