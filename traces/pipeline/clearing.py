@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import ProtectedError
 
 from traces.models import Band, Import, Trace, Twin
@@ -13,6 +13,7 @@ from training.errors import Fault
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, Job
 from tunixrt.jobs.work import Work
+from tunixrt.lib.bulk import by_index
 from tunixrt.lib.errors import Conflict
 
 
@@ -56,7 +57,7 @@ def clear(row: Import, job: Job, *, total: int | None = None, whatever_was_asked
     """
     pace, done, freed = Pace(), 0, 0
     while chunk := list(row.traces.values_list("pk", flat=True)[: pace.rows]):
-        with pace.over(chunk), transaction.atomic():
+        with pace.over(chunk), by_index():
             with suppress(*[Cancelled] if whatever_was_asked else []):
                 job.tick(done if total else None, total, "deleting what was stored")
             twins = list(Twin.objects.filter(older__in=chunk).values_list("trace", flat=True))

@@ -16,6 +16,7 @@ from training.errors import Fault, Invalid
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, Job
 from tunixrt.jobs.work import Work
+from tunixrt.lib.bulk import by_index
 from tunixrt.lib.errors import OutOfSpace
 
 DISK_FULL = "The disk is full. Make room, then import the file again."
@@ -90,7 +91,7 @@ class Loading:
 
     def _store(self, chunk: Chunk, total: int) -> None:
         new: list[tuple] = []
-        with self.pace.over(new), transaction.atomic():
+        with self.pace.over(new), by_index():
             self.job.tick(chunk.done, total, f"{chunk.read:,} rows read")
             new += self._unknown(chunk.rows)
             ids = {row[ID] for row in new}

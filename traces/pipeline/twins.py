@@ -14,7 +14,7 @@ from training.twins import Likeness, bands_of
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work
-from tunixrt.lib.bulk import insert
+from tunixrt.lib.bulk import by_index, insert
 
 LOOK_ROWS = 300  # traces that are looked at together
 LOOK_CHARACTERS = 1024**2
@@ -147,6 +147,7 @@ def _sharing(bands: set[int]) -> dict[int, list[Seen]]:
     sharing: dict[int, list[Seen]] = {}
     seen_by_all = Q(trace__imported_by=None) | Q(trace__imported_by__status=Import.Status.DONE)
     rows = Band.objects.filter(seen_by_all, hash__in=bands)
-    for band, *seen in rows.values_list("hash", "trace__created_at", "trace"):
-        sharing.setdefault(band, []).append(Seen(*seen))
+    with by_index():
+        for band, *seen in rows.values_list("hash", "trace__created_at", "trace"):
+            sharing.setdefault(band, []).append(Seen(*seen))
     return sharing

@@ -4,7 +4,8 @@ What the ORM spends on a row (an object, its defaults, its parameters) is severa
 store it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -23,6 +24,19 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Seq
             _copy(connection.ops.quote_name(model._meta.db_table), names, rows, keep)
         else:
             _insert(connection.ops.quote_name(model._meta.db_table), names, map(_converter(fields), rows), keep)
+
+
+@contextmanager
+def by_index() -> Iterator[None]:
+    """A transaction in which PostgreSQL looks rows up by an index instead of reading whole tables.
+
+    Rows that were just written are not in its statistics, and so it takes a large table for a small one.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off")
+        yield
 
 
 def _copy(table: str, names: str, rows: Iterable[Sequence], keep: bool) -> None:
