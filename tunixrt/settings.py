@@ -171,7 +171,7 @@ if CELERY_BROKER_URL:
     }
 else:
     broker_folder = TUNIXRT_HOME / "broker"
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost"
     CELERY_BROKER_TRANSPORT = "tunixrt.lib.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(broker_folder / "messages"),

@@ -40,7 +40,7 @@ def database() -> Check:
 
 
 def broker() -> Check:
-    if settings.CELERY_BROKER_URL == "filesystem://":
+    if settings.CELERY_BROKER_URL.startswith("filesystem:"):
         return Check("broker", "ok", "embedded, in the home directory")
     try:
         with current_app.connection_for_read(connect_timeout=2) as broker_connection:

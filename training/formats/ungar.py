@@ -55,7 +55,7 @@ FORMAT = Format(
     name="ungar",
     about="What the exports of UNGAR episodes and of datasets (trace) write: a prompt, steps as texts, an answer.",
     example='{"id": "e42", "prompts": "High Card Duel: You have 1 hidden card. Action: reveal.", "trace_steps": '
-    '["Legal moves: [reveal]", "My hand: {TS}", "Unseen cards: 51", "Action chosen: reveal"], '
+    '["Legal moves: [reveal]", "My hand: TS", "Unseen cards: 51", "Action chosen: reveal"], '
     '"final_answer": "reveal", "metadata": {"trace_version": "1.0", "result": "loss", "seed": 42}}',
     mapping=(
         ("prompts", "prompt"),
