@@ -20,7 +20,9 @@ from tunixrt.lib.api import body_of, read_object
 
 
 class TraceScoring(APIView):
-    @extend_schema(request=schemas.ScoringRequest, responses={202: schemas.Scoring})
+    @extend_schema(
+        operation_id="traces_scorings_create", request=schemas.ScoringRequest, responses={202: schemas.Scoring}
+    )
     def post(self, request: Request) -> Response:
         """Scores all traces that pass the filters, in the background; `url` tells how far it is."""
         body = read_object(body_of(request), {"filters", "scorers"})
