@@ -1,4 +1,4 @@
-"""The settings of tunixrt with the plain endpoint beside it."""
+"""The settings of tunixrt with the plain endpoints beside it."""
 
 from tunixrt.settings import *  # noqa: F403
 

@@ -57,11 +57,17 @@ def ingest(options: argparse.Namespace) -> list[dict]:
         contestants: dict[str, Callable[[], object]] = {
             "batch": lambda: [post("/api/traces/batch", body) for body in bodies],
             "plain serializer": lambda: [post("/api/plain/batch", body) for body in bodies],
+            "plain serializer, bare table": lambda: [post("/api/bare/batch", body) for body in bodies],
             "file import": lambda: import_file(file),
             "COPY": lambda: copy_rows(ready),
         }
         rates = take_turns(contestants, options.rounds, len(texts))
-    pairs = (("batch", "plain serializer"), ("file import", "COPY"), ("batch", "COPY"))
+    pairs = (
+        ("batch", "plain serializer"),
+        ("batch", "plain serializer, bare table"),
+        ("batch", "COPY"),
+        ("file import", "COPY"),
+    )
     return [compared(ours, theirs, rates) for ours, theirs in pairs]
 
 
@@ -319,7 +325,7 @@ def machine() -> str:
 
 def table(rows: list[dict]) -> str:
     lines = [
-        f"{row['work']:34} {row['peer']:18} {figure(row['ours'])} {figure(row['theirs'])} "
+        f"{row['work']:34} {row['peer']:30} {figure(row['ours'])} {figure(row['theirs'])} "
         f"{figure(row['ratio'])} {row['unit']}"
         for row in rows
     ]
