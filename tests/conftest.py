@@ -8,9 +8,13 @@ from pathlib import Path
 os.environ["TUNIXRT_HOME"] = tempfile.mkdtemp(prefix="tunixrt-test-")
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "x" * 50)
 
+import hypothesis
 import pytest
 
 from tests import needs
+
+hypothesis.settings.register_profile("tunixrt", deadline=None)  # how fast something is, benchmarks say
+hypothesis.settings.load_profile("tunixrt")
 
 REQUIRE_ALL = bool(os.environ.get("TESTS_REQUIRE_ALL"))  # set in CI: there a skipped test is a failed one
 

@@ -5,6 +5,8 @@ from traces.models import Import, Score, Trace
 from tunixrt.lib.admin import ReadOnly
 from tunixrt.lib.errors import Refused
 
+AT_ONCE = 1_000  # traces that a person waits for
+
 
 class ScoreInline(ReadOnly, admin.TabularInline):
     model = Score
@@ -40,11 +42,17 @@ class TraceAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.action(description="Score by every rule", permissions=["score"])
     def score(self, request, queryset) -> None:
+        if queryset[: AT_ONCE + 1].count() > AT_ONCE:
+            self.message_user(request, f"At most {AT_ONCE:,} at once; the page of scores does more.", messages.ERROR)
+            return
         scored = services.score_traces(traces=queryset, scorer=services.ALL, by=request.user)
         self.message_user(request, f"{scored} scored.", messages.SUCCESS)
 
     @admin.action(description="Delete those that no dataset holds", permissions=["removal"])
     def delete(self, request, queryset) -> None:
+        if queryset[: AT_ONCE + 1].count() > AT_ONCE:
+            self.message_user(request, f"At most {AT_ONCE:,} at once.", messages.ERROR)
+            return
         held = 0
         for trace in queryset:
             try:

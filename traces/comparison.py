@@ -8,7 +8,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 WORDS = re.compile(r"\s+|\w+|.", re.DOTALL)
-MAX_MARKED = 2_000  # characters of a text within which changed words are marked; longer ones would take seconds
+MAX_MARKED = 800  # characters of a text within which changed words are marked; more would take tenths of a second
+MAX_MARKED_PAIRS = 50  # pairs of steps, the first that differ; a page has to come in a moment
 
 
 class Piece(NamedTuple):
@@ -24,6 +25,7 @@ class StepPair:
 
     base: dict | None
     other: dict | None
+    by_word: bool = True
 
     @property
     def same(self) -> bool:
@@ -31,8 +33,9 @@ class StepPair:
 
     @property
     def pieces(self) -> tuple[list[Piece], list[Piece]]:
-        """Both contents in pieces, those that differ marked."""
-        return marked(*(step["content"] if step else "" for step in (self.base, self.other)))
+        """Both contents in pieces, those that differ marked: words, or, unless `by_word`, the whole."""
+        base, other = (step["content"] if step else "" for step in (self.base, self.other))
+        return marked(base, other) if self.by_word else ([Piece(base, True)], [Piece(other, True)])
 
 
 def align_steps(base: list[dict], other: list[dict]) -> list[StepPair]:
@@ -41,11 +44,12 @@ def align_steps(base: list[dict], other: list[dict]) -> list[StepPair]:
     Between those, steps stand side by side in turn. By longest matching blocks (Ratcliff and Obershelp, difflib).
     """
     matcher = SequenceMatcher(None, [_sense(step) for step in base], [_sense(step) for step in other], autojunk=False)
-    return [
-        StepPair(left, right)
-        for _, a, b, c, d in matcher.get_opcodes()
-        for left, right in zip_longest(base[a:b], other[c:d])
-    ]
+    pairs, differing = [], 0
+    for tag, a, b, c, d in matcher.get_opcodes():
+        for left, right in zip_longest(base[a:b], other[c:d]):
+            differing += tag != "equal"
+            pairs.append(StepPair(left, right, by_word=tag == "equal" or differing <= MAX_MARKED_PAIRS))
+    return pairs
 
 
 def marked(base: str, other: str) -> tuple[list[Piece], list[Piece]]:

@@ -184,9 +184,9 @@ def _words(value: object) -> str:
 
 
 def _flag(value: object) -> bool:
-    if value in (True, "true"):
+    if value is True or value == "true":
         return True
-    if value in (False, "false"):
+    if value is False or value == "false":
         return False
     _refuse(f"must be true or false, not {echo(value)}", "wrong_value")
 

@@ -116,7 +116,7 @@ def _items(window: Window, max_bytes: int) -> Iterator[tuple[int, object | Inval
         yield line, *_item(window, max_bytes)
         closed = window.takes("]")
         if not closed and not window.takes(","):
-            raise window.refuse("Expecting ',' or ']'")
+            raise window.refuse("Expecting ',' or ']' (nothing behind this place was read)")
     window.skip_space()
     if window.failure:
         raise window.failure

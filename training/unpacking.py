@@ -89,7 +89,13 @@ def _broken(kind: str, error: Exception) -> Invalid:
 
 
 def _cut_short(kind: str) -> Invalid:
-    return Invalid(Fault((), f"is a {kind} file that breaks off before its end; fetch or pack it again", "compressed"))
+    return Invalid(
+        Fault(
+            (),
+            f"is a {kind} file that breaks off here: what it held beyond was not read; fetch or pack it again",
+            "compressed",
+        )
+    )
 
 
 PACKED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {".gz": _gzip_pieces, ".zst": _zstd_pieces}

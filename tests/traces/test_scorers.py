@@ -251,3 +251,16 @@ def test_the_wrong_steps_stay_when_there_are_too_many_to_keep():
     assert details["first_wrong"] == 80
     assert [step["i"] for step in details["steps"] if not step["ok"]] == [80, 81, 82]
     assert len(details["steps"]) == 50
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_work_that_stops_early_or_ends_in_another_answer_does_not_solve_the_problem(name):
+    whole = next(trace for trace in generate_traces(name, count=20, seed=3) if len(trace["steps"]) > 1)
+    judge = SCORERS["problem"].score
+    assert judge(whole)[0] == 100
+    points, details = judge(whole | {"steps": whole["steps"][:1]})
+    assert points < 100
+    assert details["missing"] == len(whole["steps"]) - 1
+    points, details = judge(whole | {"final_answer": "99999"})
+    assert points < 100
+    assert details["right_answer"] == whole["final_answer"]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -71,3 +72,12 @@ def test_json_that_is_no_place_is_refused(values):
     token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
     with pytest.raises(Invalid):
         page_of(Trace.objects.all(), ORDERS[0], before=None, after=token, size=2)
+
+
+@pytest.mark.parametrize("first", [10**30, 2**63, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", True, 1.5])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_forged_place_is_refused_or_read_but_never_breaks_the_list(order, first):
+    values = [first, "2026-01-01T00:00:00+00:00", "00000000-0000-0000-0000-000000000000"][-len(order.names) :]
+    token = base64.urlsafe_b64encode(json.dumps([first, *values[1:]]).encode()).decode()
+    with suppress(Invalid):
+        assert page_of(Trace.objects.all(), order, before=None, after=token, size=2).rows == []

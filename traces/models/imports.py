@@ -12,6 +12,8 @@ from tunixrt.jobs.models import Job
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
+NOT_UNDONE = "not_undone"  # the type of a fault that tells why an import could not be undone
+
 
 class Import(models.Model):
     """A file that was brought in. Its traces are visible while `status` says done: all of them or none.
@@ -93,7 +95,17 @@ class Import(models.Model):
         return Job.objects.for_target(self.pk).first()
 
     @property
+    def undo_faults(self) -> list[Fault]:
+        """Why it could not be undone."""
+        return [fault for fault in self.all_faults if fault.type == NOT_UNDONE]
+
+    @property
     def faults(self) -> list[Fault]:
+        """What is wrong with the file."""
+        return [fault for fault in self.all_faults if fault.type != NOT_UNDONE]
+
+    @property
+    def all_faults(self) -> list[Fault]:
         return [Fault(**error | {"loc": tuple(error["loc"])}) for error in self.errors]
 
     def to_dict(self) -> dict:

@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 
-from django.db import IntegrityError, models
+from django.db import IntegrityError, models, transaction
 from django.db.models import ProtectedError
 
 from traces.models import Band, Import, Trace, Twin
+from traces.models.imports import NOT_UNDONE
 from traces.pipeline.kinds import CLEAR_IMPORT, FIND_TWINS, LIBRARY
 from traces.pipeline.pace import Pace
 from traces.pipeline.twins import count_twins
@@ -32,7 +33,7 @@ class ClearImport(Work):
             raise
         if freed:
             count_twins()
-            if not Job.objects.for_target(LIBRARY).open().exists():
+            with suppress(IntegrityError), transaction.atomic():  # such a search waits or runs already
                 work.enqueue(FIND_TWINS, target=LIBRARY, created_by=job.created_by)
 
     def ended(self, job: Job) -> None:
@@ -45,7 +46,7 @@ class ClearImport(Work):
             left = row.traces.count()
             reason = job.error or "The deletion was cancelled."
             message = f"{reason} {row.stored_count - left:,} of its traces are deleted already."
-            errors = [*row.errors, Fault(("undo",), message, "not_undone").to_dict()]
+            errors = [*row.errors, Fault(("undo",), message, NOT_UNDONE).to_dict()]
             row.move(Import.Status.DONE, errors=errors, stored_count=left)
 
 
@@ -57,7 +58,7 @@ def clear(row: Import, job: Job, *, total: int | None = None, whatever_was_asked
     """
     pace, done, freed = Pace(), 0, 0
     while chunk := list(row.traces.values_list("pk", flat=True)[: pace.rows]):
-        with pace.over(chunk), by_index():
+        with pace.over(chunk), transaction.atomic(), by_index():
             with suppress(*[Cancelled] if whatever_was_asked else []):
                 job.tick(done if total else None, total, "deleting what was stored")
             twins = list(Twin.objects.filter(older__in=chunk).values_list("trace", flat=True))

@@ -91,7 +91,7 @@ class Loading:
 
     def _store(self, chunk: Chunk, total: int) -> None:
         new: list[tuple] = []
-        with self.pace.over(new), by_index():
+        with self.pace.over(chunk.rows), transaction.atomic(), by_index():
             self.job.tick(chunk.done, total, f"{chunk.read:,} rows read")
             new += self._unknown(chunk.rows)
             ids = {row[ID] for row in new}

@@ -21,7 +21,7 @@ LOOK_CHARACTERS = 1024**2
 FETCH_ROWS = 30
 HOT = 50  # traces that share a band: those that come later are compared with these and not remembered by it
 HOT_ONLY = 0  # the band of a trace whose own bands were all hot, so that it counts as looked at
-REMEMBERED = 128  # texts kept for the next comparisons
+REMEMBERED = 32  # texts kept for the next comparisons
 
 
 class Seen(NamedTuple):

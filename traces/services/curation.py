@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from traces.comparison import Piece, StepPair, align_steps, marked
-from traces.models import Tag, Trace, TraceQuerySet
+from traces.models import Band, Tag, Trace, TraceQuerySet
 from traces.models.trace import MAX_TAG
 from traces.scorers import scorer as find_scorer
 from training.errors import Fault, Invalid
@@ -61,10 +61,10 @@ def tag_traces(*, traces: TraceQuerySet, name: str) -> int:
     found = list(traces.order_by().values_list("pk", flat=True)[: TAGGED_AT_ONCE + 1])
     if len(found) > TAGGED_AT_ONCE:
         raise Rule(f"At most {TAGGED_AT_ONCE:,} traces are tagged at once. Narrow the filter.", code="too_many")
-    with transaction.atomic():
-        for start in range(0, len(found), CHUNK_ROWS):
-            rows = ((trace_id, name) for trace_id in found[start : start + CHUNK_ROWS])
-            insert(Tag, ("trace_id", "name"), rows, keep=True)
+    for start in range(0, len(found), CHUNK_ROWS):
+        with transaction.atomic():  # a short one: others write too, and may have deleted some
+            there = Trace.objects.filter(pk__in=found[start : start + CHUNK_ROWS]).values_list("pk", flat=True)
+            insert(Tag, ("trace_id", "name"), [(trace_id, name) for trace_id in there], keep=True)
     return len(found)
 
 
@@ -82,7 +82,9 @@ def export_traces(traces: TraceQuerySet) -> Iterator[str]:
 def delete_trace(*, trace: Trace) -> None:
     """Deletes a trace with its scores. Raises Conflict when a dataset holds it or a correction stems from it."""
     try:
-        trace.delete()
+        with transaction.atomic():
+            Band.objects.filter(trace__in=trace.twins.values("trace")).delete()  # they are to be compared anew
+            trace.delete()
     except ProtectedError as error:
         corrected = any(isinstance(holder, Trace) for holder in error.protected_objects)
         reason = "another trace is a correction of it" if corrected else "a dataset holds it"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import file_digest
+from pathlib import PurePath
 from typing import BinaryIO
 
 from django.conf import settings
@@ -16,12 +17,16 @@ from traces.models import Import
 from traces.pipeline import ClearImport, ImportTraces, refuse_if_held
 from traces.services.previews import Preview, check_options, preview
 from training.files import file_sha256
+from training.row_files import PARQUET
+from training.unpacking import PACKED
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, OutOfSpace, TooLarge
 
 INLINE_BYTES = 1024**2  # a file up to this size is read while the person waits
-COMPARED_AT_ONCE = 20_000  # traces among which near-duplicates are looked for while the person waits
+INLINE_PACKED_BYTES = 32 * 1024
+COMPARED_AT_ONCE = 20_000  # traces among which near-duplicates are looked for while a person watches the progress
+COMPARED_IN_A_REQUEST = 1_000
 WAITING_TIME = timedelta(days=1)  # that a file is kept for somebody to look at its preview
 
 Watch = Callable[[Job], None] | None  # told of the progress of what is done at once
@@ -55,7 +60,7 @@ def start_import(*, row: Import, format: str, source: str, skip_bad: bool) -> Im
     how = {"format": format, "source": source or row.file_name, "skip_bad": skip_bad, "created_at": timezone.now()}
     with transaction.atomic():
         row.move(Import.Status.LOADING, **how)
-        at_once = row.file_bytes <= INLINE_BYTES
+        at_once = _is_small(row.file_name, row.file_bytes)
         work.enqueue(ImportTraces.kind, target=row.pk, created_by=row.created_by, here=at_once)
     return _work_on(row) if at_once else row
 
@@ -72,7 +77,7 @@ def discard_import(*, row: Import) -> None:
 def import_upload(*, upload, format: str = "auto", source: str = "", skip_bad: bool = False, by) -> Import:
     """As `import_file`, for a file that came over HTTP. Raises TooLarge over UPLOAD_MAX_BYTES."""
     check_size(upload)
-    at_once = upload.size <= INLINE_BYTES
+    at_once = _is_small(upload.name, upload.size)
     return import_file(
         file=upload, file_name=upload.name, format=format, source=source, skip_bad=skip_bad, at_once=at_once, by=by
     )
@@ -150,12 +155,18 @@ def _work_on(row: Import, watch: Watch = None) -> Import:
 
     Near-duplicates among very many traces take longer than the import did: that is left to a worker.
     """
+    most = COMPARED_AT_ONCE if watch else COMPARED_IN_A_REQUEST
     while (job := row.job) and job.status == Job.Status.QUEUED:
         work.perform(job.pk, watch)
         row.refresh_from_db()
-        if row.stored_count > COMPARED_AT_ONCE:
+        if row.stored_count > most:
             break
     return row
+
+
+def _is_small(name: str, size: int) -> bool:
+    """Whether a file is read while the person waits; what is packed may hold many times its size."""
+    return size <= (INLINE_PACKED_BYTES if PurePath(name).suffix.lower() in (PARQUET, *PACKED) else INLINE_BYTES)
 
 
 def _new(file: BinaryIO, file_name: str, format: str, source: str, skip_bad: bool, by) -> Import:

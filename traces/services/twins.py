@@ -1,6 +1,6 @@
 """Near-duplicates."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from traces.pipeline import LIBRARY, FindTwins
 from tunixrt.jobs import work
@@ -12,9 +12,11 @@ def find_twins(*, by, at_once: bool = False, watch=None) -> Job:
 
     `at_once` searches before returning, else a worker does; `watch` is told of the progress made at once.
     """
-    with transaction.atomic():
-        job = Job.objects.for_target(LIBRARY).open().first()
-        job = job or work.enqueue(FindTwins.kind, target=LIBRARY, created_by=by, here=at_once)
+    try:
+        with transaction.atomic():
+            job = work.enqueue(FindTwins.kind, target=LIBRARY, created_by=by, here=at_once)
+    except IntegrityError:  # it waits or runs already
+        job = Job.objects.for_target(LIBRARY).first()
     if at_once:
         work.perform(job.pk, watch)
         job.refresh_from_db()

@@ -9,7 +9,7 @@ from training.errors import Fault, Invalid, echo
 from training.problems.problem import Problem, StepCheck, Worked
 from training.schema import TRACE_VERSION
 
-__all__ = ["PROBLEMS", "Problem", "StepCheck", "Worked", "generate_traces"]
+__all__ = ["PROBLEMS", "Problem", "StepCheck", "Worked", "generate_traces", "solution_of"]
 
 _FILES = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]  # in order of their names
 PROBLEMS: dict[str, Problem] = {file.PROBLEM.name: file.PROBLEM for file in _FILES if hasattr(file, "PROBLEM")}
@@ -31,8 +31,25 @@ def generate_traces(name: str, *, count: int, seed: int, difficulty: int | None 
     return (_trace(problem, difficulty, seed, index) for index in range(count))
 
 
+def solution_of(payload: dict) -> Worked | None:
+    """The worked solution of a generated problem, made again from what its `meta` tells; None where there is none."""
+    match payload["meta"]:
+        case {"problem": str(name), "difficulty": int(difficulty), "seed": int(seed), "index": int(index)}:
+            problem = PROBLEMS.get(name)
+        case _:
+            return None
+    if problem is None or not problem.difficulty_range[0] <= difficulty <= problem.difficulty_range[1]:
+        return None
+    worked = _worked(problem, difficulty, seed, index)
+    return worked if worked.prompt == payload["prompt"] else None
+
+
+def _worked(problem: Problem, difficulty: int, seed: int, index: int) -> Worked:
+    return problem.generate(Random(f"{problem.name}:{difficulty}:{seed}:{index}"), difficulty)
+
+
 def _trace(problem: Problem, difficulty: int, seed: int, index: int) -> dict:
-    worked = problem.generate(Random(f"{problem.name}:{difficulty}:{seed}:{index}"), difficulty)
+    worked = _worked(problem, difficulty, seed, index)
     return {
         "trace_version": TRACE_VERSION,
         "prompt": worked.prompt,

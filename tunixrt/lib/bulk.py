@@ -28,14 +28,16 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Seq
 
 @contextmanager
 def by_index() -> Iterator[None]:
-    """A transaction in which PostgreSQL looks rows up by an index instead of reading whole tables.
+    """Lets PostgreSQL look rows up by an index instead of reading whole tables, to the end of the transaction.
 
     Rows that were just written are not in its statistics, and so it takes a large table for a small one.
     """
+    if connection.vendor != "postgresql":
+        yield
+        return
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL enable_seqscan = off")
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
         yield
 
 

@@ -7,8 +7,10 @@ between neither hide others nor show them twice.
 import base64
 import binascii
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import FieldError, ValidationError
@@ -36,10 +38,8 @@ class Order:
             if not (isinstance(values, list) and len(values) == len(self.names)):
                 raise ValueError
             fields = [self._field(rows, name) for name in self.names]
-            known = [Value(field.to_python(value), field) for field, value in zip(fields, values, strict=True)]
-            if any(value.value is None for value in known):
-                raise ValueError
-        except (ValueError, TypeError, RecursionError, binascii.Error, FieldError, ValidationError):
+            known = [Value(_sound(field.to_python(value)), field) for field, value in zip(fields, values, strict=True)]
+        except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, FieldError, ValidationError):
             raise Invalid(Fault(("cursor",), f"{echo(token)} is not a place in this list", "wrong_value"))
         return rows.filter(Beyond(self.names, known, less=self.descending != backwards))
 
@@ -92,6 +92,20 @@ def page_of(rows: QuerySet, order: Order, *, before: str | None, after: str | No
         return Page([], None, None)
     has_before, has_after = (more, True) if backwards else (bool(after), more)
     return Page(window, order.token(window[0]) if has_before else None, order.token(window[-1]) if has_after else None)
+
+
+def _sound(value: Any) -> Any:
+    """The value if both databases can compare with it; raises ValueError or OverflowError."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if value is None or (isinstance(value, int) and value not in INTEGERS):
+        raise ValueError
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+INTEGERS = range(-(2**31), 2**31)
 
 
 def _spell(value: Any) -> str:
