@@ -8,8 +8,10 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 WORDS = re.compile(r"\s+|\w+|.", re.DOTALL)
-MAX_MARKED = 800  # characters of a text within which changed words are marked; more would take tenths of a second
-MAX_MARKED_PAIRS = 50  # pairs of steps, the first that differ; a page has to come in a moment
+# Finding the longest common parts costs the product of both lengths, or more: a page has to come in a moment.
+MAX_COMPARED = 40  # words in which two texts differ; beyond, all between their common ends counts as changed
+MAX_ALIGNED = 100  # steps in which two traces differ; beyond, all between their common ends are paired in turn
+MAX_MARKED_PAIRS = 50  # pairs of steps, the first that differ, whose words are compared
 
 
 class Piece(NamedTuple):
@@ -43,32 +45,43 @@ def align_steps(base: list[dict], other: list[dict]) -> list[StepPair]:
 
     Between those, steps stand side by side in turn. By longest matching blocks (Ratcliff and Obershelp, difflib).
     """
-    matcher = SequenceMatcher(None, [_sense(step) for step in base], [_sense(step) for step in other], autojunk=False)
     pairs, differing = [], 0
-    for tag, a, b, c, d in matcher.get_opcodes():
+    for same, a, b, c, d in _blocks([_sense(step) for step in base], [_sense(step) for step in other], MAX_ALIGNED):
         for left, right in zip_longest(base[a:b], other[c:d]):
-            differing += tag != "equal"
-            pairs.append(StepPair(left, right, by_word=tag == "equal" or differing <= MAX_MARKED_PAIRS))
+            differing += not same
+            pairs.append(StepPair(left, right, by_word=same or differing <= MAX_MARKED_PAIRS))
     return pairs
 
 
 def marked(base: str, other: str) -> tuple[list[Piece], list[Piece]]:
-    """Both texts in pieces, words that differ marked; texts that are too long to compare are marked as a whole."""
-    if base == other or not (base and other) or max(len(base), len(other)) > MAX_MARKED:
-        changed = base != other
-        return [Piece(base, changed)], [Piece(other, changed)]
+    """Both texts in pieces, words that differ marked."""
     left, right = WORDS.findall(base), WORDS.findall(other)
-    codes = SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
+    blocks = list(_blocks(left, right, MAX_COMPARED))
     return (
-        list(_pieces((left[a:b], tag) for tag, a, b, _, _ in codes)),
-        list(_pieces((right[c:d], tag) for tag, _, _, c, d in codes)),
+        [Piece("".join(left[a:b]), not same) for same, a, b, _, _ in blocks if a < b],
+        [Piece("".join(right[c:d]), not same) for same, _, _, c, d in blocks if c < d],
     )
 
 
-def _pieces(blocks: Iterator[tuple[list[str], str]]) -> Iterator[Piece]:
-    for words, tag in blocks:
-        if words:
-            yield Piece("".join(words), tag != "equal")
+def _blocks(left: list, right: list, most: int) -> Iterator[tuple[bool, int, int, int, int]]:
+    """What is the same and what is not: whether, then from where to where on either side."""
+    start = _common(left, right)
+    end = _common(left[start:][::-1], right[start:][::-1])
+    a, b, c, d = start, len(left) - end, start, len(right) - end
+    yield True, 0, start, 0, start
+    if max(b - a, d - c) > most:
+        yield False, a, b, c, d
+    else:
+        matcher = SequenceMatcher(None, left[a:b], right[c:d], autojunk=False)
+        for tag, i, j, k, m in matcher.get_opcodes():
+            yield tag == "equal", a + i, a + j, c + k, c + m
+    yield True, b, len(left), d, len(right)
+
+
+def _common(left: list, right: list) -> int:
+    """How many items both begin with."""
+    shorter = min(len(left), len(right))
+    return next((place for place in range(shorter) if left[place] != right[place]), shorter)
 
 
 def _sense(step: dict) -> tuple[str, str]:

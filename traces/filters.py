@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from traces.scorers import scorer
-from traces.words import words_asked
+from traces.words import MAX_ASKED, words_asked
 from training.errors import Fault, Invalid, echo
 from training.json_rules import place, text_faults, value_faults
 from training.schema import kind
@@ -178,7 +178,10 @@ def _refuse(message: str, type: str) -> NoReturn:
 
 def _words(value: object) -> str:
     text = _text(MAX_SEARCH)(value)
-    if not words_asked(text):
+    words = words_asked(text)
+    if len(words) > MAX_ASKED:
+        _refuse(f"holds {len(words)} words; at most {MAX_ASKED} are looked for at once", "too_long")
+    if not words:
         _refuse(f"{echo(text)} holds no word; give letters or digits", "wrong_value")
     return text
 

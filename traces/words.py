@@ -21,7 +21,7 @@ def words_of(texts: Iterable[str]) -> str:
 
 def words_asked(search: str) -> list[str]:
     """The words of a search in their order; none when it holds nothing that could be found."""
-    return list(_distinct(search))[:MAX_ASKED]
+    return list(_distinct(search))
 
 
 def to_tsquery(words: list[str]) -> str:

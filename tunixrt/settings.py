@@ -152,6 +152,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 TRACE_MAX_BYTES = env.number("TRACE_MAX_BYTES", 1024**2, minimum=1024, maximum=64 * 1024**2)
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 64 * 1024**2, minimum=1024, maximum=16 * 1024**3)
 DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000  # a thousand ticked traces, and some
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 FILE_UPLOAD_TEMP_DIR = TUNIXRT_HOME / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.factories import make_trace, make_traces
 from traces import services
+from traces.comparison import marked
 from traces.models import Score, Tag, Trace
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +165,35 @@ def test_a_dataset_is_built_from_what_is_chosen(client_in):
 @pytest.mark.parametrize("path", ["/traces/bulk/", "/traces/export.jsonl", "/traces/"])
 def test_nobody_sees_or_does_anything_without_a_login(client, method, path):
     assert getattr(client, method)(path).status_code in (302, 403, 405)
+
+
+@pytest.mark.parametrize(
+    ("base", "other"),
+    [
+        ("1," * 990, "1,2," * 490),
+        ("ab " * 660, "ab ba " * 330),
+        ("same words here", "same words there"),
+        ("", "x"),
+        ("x", "x"),
+    ],
+)
+def test_what_is_marked_of_two_texts_makes_up_both_of_them(base, other):
+    for pieces, text in zip(marked(base, other), (base, other), strict=True):
+        assert "".join(piece.text for piece in pieces) == text
+        assert any(piece.changed for piece in pieces) == (base != other and bool(text))
+
+
+def test_long_traces_of_equal_words_are_compared_in_a_moment(client_in):
+    pair = [
+        make_trace(prompt, steps=[f"{words * 300} {number}" for number in range(300)])
+        for prompt, words in (("a", "ab "), ("b", "ba ab "))
+    ]
+    page = client_in.get(f"/traces/compare/?base={pair[0].pk}&other={pair[1].pk}").content.decode()
+    assert page.count("status warning") == 301
+
+
+def test_a_search_for_more_words_than_are_looked_for_is_refused(api):
+    make_trace(" ".join(f"ww{number}" for number in range(30)))
+    assert len(api.get("/api/traces?q=" + "+".join(f"ww{number}" for number in range(20))).json()["data"]) == 1
+    refused = api.get("/api/traces?q=" + "+".join(f"ww{number}" for number in range(21)))
+    assert (refused.status_code, refused.json()["errors"][0]["type"]) == (422, "too_long")

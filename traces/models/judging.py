@@ -42,7 +42,7 @@ class Score(models.Model):
     @property
     def figures(self) -> list[tuple[str, str]]:
         """The numbers and short texts of its details, for a line; lists are shown where they belong."""
-        simple = ((name, value) for name, value in self.details.items() if isinstance(value, int | float | str))
+        simple = ((name, value) for name, value in sorted(self.details.items()) if isinstance(value, int | float | str))
         return [(name, f"{value:.4g}" if isinstance(value, float) else str(value)[:100]) for name, value in simple]
 
     def to_dict(self) -> dict:

@@ -14,7 +14,7 @@ from traces.models.judging import Score, StepReview
 from traces.models.twins import Twin
 from traces.rows import COLUMNS
 from traces.scorers import SCORERS, VERDICTS
-from traces.words import words_asked
+from traces.words import MAX_ASKED, words_asked
 from training.errors import Fault, Invalid, echo
 from tunixrt.lib.bulk import insert
 from tunixrt.lib.keyset import Order
@@ -61,7 +61,7 @@ class TraceQuerySet(models.QuerySet):
 
     def search(self, words: str) -> Self:
         """Traces that hold every one of `words`, the last perhaps only begun; none for no words."""
-        asked = words_asked(words)
+        asked = words_asked(words)[:MAX_ASKED]
         return self.filter(HoldsWords(asked)) if asked else self.none()
 
     def matching(self, filters: dict[str, Any]) -> Self:

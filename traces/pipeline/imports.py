@@ -2,7 +2,8 @@
 
 import errno
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 from django.db import OperationalError, connection, transaction
 
@@ -51,7 +52,14 @@ class ImportTraces(Work):
             row.move(job.status, errors=row.errors or [_reason(job).to_dict()], stored_count=0, duplicate_count=0)
             if row.traces.exists():
                 work.enqueue(CLEAR_IMPORT, target=row.pk, created_by=row.created_by)
-        transaction.on_commit(lambda: [path.unlink(missing_ok=True) for path in leftovers], robust=True)
+        transaction.on_commit(lambda: _tidy(row, leftovers), robust=True)
+
+
+def _tidy(row: Import, leftovers: list[Path]) -> None:
+    for path in leftovers:
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # rejected rows are kept there
+        row.directory.rmdir()
 
 
 def is_disk_full(error: Exception) -> bool:

@@ -24,7 +24,7 @@ from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, OutOfSpace, TooLarge
 
 INLINE_BYTES = 1024**2  # a file up to this size is read while the person waits
-INLINE_PACKED_BYTES = 32 * 1024
+INLINE_UNSURE_BYTES = 32 * 1024  # of a file that may hold far more rows, or faults, than its size tells
 COMPARED_AT_ONCE = 20_000  # traces among which near-duplicates are looked for while a person watches the progress
 COMPARED_IN_A_REQUEST = 1_000
 WAITING_TIME = timedelta(days=1)  # that a file is kept for somebody to look at its preview
@@ -60,7 +60,7 @@ def start_import(*, row: Import, format: str, source: str, skip_bad: bool) -> Im
     how = {"format": format, "source": source or row.file_name, "skip_bad": skip_bad, "created_at": timezone.now()}
     with transaction.atomic():
         row.move(Import.Status.LOADING, **how)
-        at_once = _is_small(row.file_name, row.file_bytes)
+        at_once = _is_small(row.file_name, row.file_bytes, skip_bad)
         work.enqueue(ImportTraces.kind, target=row.pk, created_by=row.created_by, here=at_once)
     return _work_on(row) if at_once else row
 
@@ -77,7 +77,7 @@ def discard_import(*, row: Import) -> None:
 def import_upload(*, upload, format: str = "auto", source: str = "", skip_bad: bool = False, by) -> Import:
     """As `import_file`, for a file that came over HTTP. Raises TooLarge over UPLOAD_MAX_BYTES."""
     check_size(upload)
-    at_once = _is_small(upload.name, upload.size)
+    at_once = _is_small(upload.name, upload.size, skip_bad)
     return import_file(
         file=upload, file_name=upload.name, format=format, source=source, skip_bad=skip_bad, at_once=at_once, by=by
     )
@@ -164,9 +164,10 @@ def _work_on(row: Import, watch: Watch = None) -> Import:
     return row
 
 
-def _is_small(name: str, size: int) -> bool:
-    """Whether a file is read while the person waits; what is packed may hold many times its size."""
-    return size <= (INLINE_PACKED_BYTES if PurePath(name).suffix.lower() in (PARQUET, *PACKED) else INLINE_BYTES)
+def _is_small(name: str, size: int, skip_bad: bool) -> bool:
+    """Whether a file is read while the person waits."""
+    is_packed = PurePath(name).suffix.lower() in (PARQUET, *PACKED)
+    return size <= (INLINE_UNSURE_BYTES if is_packed or skip_bad else INLINE_BYTES)
 
 
 def _new(file: BinaryIO, file_name: str, format: str, source: str, skip_bad: bool, by) -> Import:

@@ -84,6 +84,7 @@ def read_scorers(names: Sequence[Any]) -> list[Scorer]:
     if not names:
         raise Invalid(Fault(("scorers",), 'names no scorer; give at least one, or "all"', "empty"))
     try:
-        return list(SCORERS.values()) if ALL in names else list(dict.fromkeys(map(find_scorer, names)))
+        named = dict.fromkeys(find_scorer(name) for name in names if name != ALL)
+        return list(SCORERS.values()) if ALL in names else list(named)
     except Invalid as invalid:
         raise Invalid(replace(fault, loc=("scorers",)) for fault in invalid.faults)

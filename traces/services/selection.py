@@ -40,7 +40,8 @@ class Selection:
         if self.ids is None:
             return self.filters
         name = f"chosen-{uuid4().hex[:8]}"
-        tag_traces(traces=self.traces, name=name)
+        if not tag_traces(traces=self.traces, name=name):
+            raise Rule("None of the chosen traces is there any more.", code="nothing_chosen")
         return {"tag": name}
 
 
