@@ -1,5 +1,7 @@
 """Columns and conditions that mean the same on SQLite and on PostgreSQL."""
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
@@ -34,6 +36,25 @@ class HoldsWords(Func):
     def as_postgresql(self, compiler, connection, **context: Any):
         column, parameters = compiler.compile(self.source_expressions[0])
         return f"{column} @@ %s::tsquery", (*parameters, to_tsquery(self.words))
+
+
+class AmongTexts(Func):
+    """The column is one of many texts, which travel as one parameter: thousands cost Django more than the database."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, name: str, values: Iterable[str]):
+        super().__init__(F(name))
+        self.values = list(values)
+
+    def as_sqlite(self, compiler, connection, **context: Any):
+        column, parameters = compiler.compile(self.source_expressions[0])
+        # Nothing but the column, whose name comes from Django, is written into the text of the query.
+        return f"{column} IN (SELECT value FROM json_each(%s))", (*parameters, json.dumps(self.values))  # noqa: S608
+
+    def as_postgresql(self, compiler, connection, **context: Any):
+        column, parameters = compiler.compile(self.source_expressions[0])
+        return f"{column} = ANY(%s)", (*parameters, self.values)
 
 
 class MetaEquals(Func):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.db import OperationalError, connection, transaction
 
+from traces.lookups import AmongTexts
 from traces.models import Import, Trace
 from traces.pipeline.clearing import clear
 from traces.pipeline.kinds import CLEAR_IMPORT, FIND_TWINS, IMPORT_TRACES
@@ -110,7 +111,7 @@ class Loading:
     def _unknown(self, rows: list[tuple]) -> list[tuple]:
         """The rows whose content nobody can see yet; of those that say the same, the first."""
         unique = {row[HASH]: row for row in reversed(rows)}
-        seen = Trace.objects.known_to(self.row).filter(content_sha256__in=unique)
+        seen = Trace.objects.known_to(self.row).filter(AmongTexts("content_sha256", unique))
         for content_sha256 in seen.values_list("content_sha256", flat=True):
             unique.pop(content_sha256, None)
         return list(reversed(unique.values()))

@@ -16,6 +16,7 @@ from typing import Any
 from django.core.exceptions import FieldError, ValidationError
 from django.db import models
 from django.db.models import F, Func, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from training.errors import Fault, Invalid, echo
 
@@ -23,13 +24,21 @@ from training.errors import Fault, Invalid, echo
 class Order:
     """Columns to sort by, all in the same direction; the last one is unique."""
 
-    def __init__(self, *names: str):
-        self.descending = names[0].startswith("-")
+    def __init__(self, *names: str, indexed: bool = True):
+        self.descending, self.indexed = names[0].startswith("-"), indexed
         self.names = tuple(name.removeprefix("-") for name in names)
 
     def sort(self, rows: QuerySet, *, backwards: bool = False) -> QuerySet:
-        sign = "-" if self.descending != backwards else ""
-        return rows.order_by(*(sign + name for name in self.names))
+        columns = [F(name) if self.indexed else Coalesce(name, name) for name in self.names]
+        return rows.order_by(*(column.desc() if self.descending != backwards else column.asc() for column in columns))
+
+    def for_few(self) -> "Order":
+        """The same order for rows that are few: PostgreSQL then gathers and sorts them.
+
+        Else it reckons to meet them soon in the order of the index, and reads a million rows to find a few, or none.
+        """
+        sign = "-" if self.descending else ""
+        return Order(*(sign + name for name in self.names), indexed=False)
 
     def after(self, rows: QuerySet, token: str, *, backwards: bool = False) -> QuerySet:
         """The rows that follow the one whose token this is, or precede it. Raises Invalid for no token."""
