@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -216,27 +217,39 @@ def addresses() -> Iterator[tuple[str, str]]:
     yield "API: detail", f"/api/traces/{middle.pk}"
 
 
-def prepared(file: bytes) -> list[tuple]:
-    """The rows that an import of `file` writes, ready to be copied."""
+def prepared(file: bytes) -> "Ready":
+    """What an import of `file` writes, ready to be copied: its traces, and their tags."""
     from django.utils import timezone
 
-    from traces.rows import row_of
+    from traces.rows import row_of, tags_in
     from training.schema import read_trace
     from tunixrt.lib.ids import uuid7
 
-    payloads = (read_trace(json.loads(line)) for line in file.splitlines())
-    return [row_of(payload, id=uuid7(), created_at=timezone.now()) for payload in payloads]
+    payloads = {uuid7(): read_trace(json.loads(line)) for line in file.splitlines()}
+    owner, now = uuid7(), timezone.now()
+    rows = [row_of(payload, id=key, created_at=now, imported_by=owner) for key, payload in payloads.items()]
+    return Ready(owner, rows, [(key, name) for key, payload in payloads.items() for name in tags_in(payload["meta"])])
 
 
-def copy_rows(ready: list[tuple]) -> None:
-    """psycopg's COPY of ready rows into the same table, with its indexes: the limit of what an import can reach."""
+class Ready(NamedTuple):
+    owner: uuid.UUID
+    rows: list[tuple]
+    tags: list[tuple]
+
+
+def copy_rows(ready: Ready) -> None:
+    """psycopg's COPY of ready rows into the same tables, with their indexes: the limit of what an import can reach."""
+    from traces.models import Import
     from traces.rows import COLUMNS
 
-    names = ", ".join(f'"{name}"' for name in COLUMNS)
-    statement = f"COPY traces_trace ({names}) FROM STDIN"
-    with psycopg.connect(os.environ["DATABASE_URL"]) as server, server.cursor().copy(statement) as copy:
-        for row in ready:
-            copy.write_row(row)
+    Import.objects.create(pk=ready.owner, file_name="ready", file_sha256="", file_bytes=0, format="", source="")
+    tables = {"traces_trace": (COLUMNS, ready.rows), "traces_tag": (("trace_id", "name"), ready.tags)}
+    with psycopg.connect(os.environ["DATABASE_URL"]) as server:
+        for table, (columns, rows) in tables.items():
+            names = ", ".join(f'"{name}"' for name in columns)
+            with server.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
 
 
 def import_file(file: bytes) -> None:
