@@ -51,10 +51,8 @@ class Traces(APIView):
         """Traces, newest first."""
         query = request.query_params
         filters = read_query(query, besides=WINDOW | {"cursor", "sort"})
-        traces, order = Trace.objects.for_list().matching(filters).in_order(query.get("sort", NEWEST))
-        if filters and not services.count_up_to(Trace.objects.visible().matching(filters)).is_more:
-            order = order.for_few()
-        return Response(cursor_page(traces, order, query, Trace.to_row))
+        listing = services.list_traces(filters=filters, sort=query.get("sort", NEWEST))
+        return Response(cursor_page(listing.traces, listing.order, query, Trace.to_row))
 
     @extend_schema(request=schemas.Payload, responses={201: schemas.Created})
     def post(self, request: Request) -> Response:

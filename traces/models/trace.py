@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from traces.lookups import WordsField
 from traces.models.imports import Import
@@ -58,9 +59,9 @@ class Trace(models.Model):
     def __str__(self) -> str:
         return self.prompt[:60]
 
-    @property
+    @cached_property
     def payload(self) -> dict:
-        """The trace as it was taken in: trace_version, prompt, steps, final_answer, meta."""
+        """The trace as it was taken in: trace_version, prompt, steps, final_answer, meta. Not to be changed."""
         return json.loads(self.canonical)
 
     @property

@@ -37,7 +37,7 @@ from traces.services.review_queue import (
 )
 from traces.services.reviews import latest_review, numbers_of, review_step, take_back_review, undo_review
 from traces.services.scoring import ALL, begin_scoring, cancel_scoring, open_scorings, score_trace, score_traces
-from traces.services.selection import Count, Selection, count_up_to, two_of
+from traces.services.selection import Count, Listing, Selection, list_traces, two_of
 from traces.services.twins import find_twins, twin_search
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Comparison",
     "Count",
     "Disagreement",
+    "Listing",
     "Preview",
     "ReviewSheet",
     "Selection",
@@ -57,7 +58,6 @@ __all__ = [
     "cancel_scoring",
     "check_size",
     "compare",
-    "count_up_to",
     "delete_trace",
     "disagreements",
     "discard_import",
@@ -70,6 +70,7 @@ __all__ = [
     "import_upload",
     "keep_upload",
     "latest_review",
+    "list_traces",
     "numbers_of",
     "open_scorings",
     "preview",

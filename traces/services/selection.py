@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ from traces.models import Trace, TraceQuerySet
 from traces.services.curation import tag_traces
 from training.errors import Fault, Invalid, echo
 from tunixrt.lib.errors import Rule
+from tunixrt.lib.keyset import Order
 
 MAX_CHOSEN = 1_000
 COUNTED = 10_000
@@ -57,6 +59,30 @@ def count_up_to(traces: TraceQuerySet, most: int = COUNTED) -> Count:
     """Counts no further than `most`: a person needs no more, and counting a million takes a second."""
     number = traces.order_by()[: most + 1].count()
     return Count(min(number, most), number > most)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The traces that filters find, as the rows of a list, and the order to show them in."""
+
+    filters: dict[str, Any]
+    traces: TraceQuerySet
+    by: Order
+
+    @cached_property
+    def count(self) -> Count:
+        return count_up_to(Trace.objects.visible().matching(self.filters))
+
+    @property
+    def order(self) -> Order:
+        """As asked for, by gathering the rows where filters leave but few."""
+        return self.by.for_few() if self.filters and not self.count.is_more else self.by
+
+
+def list_traces(*, filters: dict[str, Any], sort: str) -> Listing:
+    """Raises Invalid for what is no way to sort."""
+    traces, order = Trace.objects.for_list().matching(filters).in_order(sort)
+    return Listing(filters, traces, order)
 
 
 def two_of(chosen: Selection) -> list[Trace]:

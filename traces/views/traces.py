@@ -34,11 +34,10 @@ def trace_list(request: HttpRequest) -> HttpResponse:
     try:
         filters, sort = form.filters(), form.order()
         context["points_name"] = sort.partition(" ")[2] if sort in BY_SCORE else "Score"
-        traces, order = Trace.objects.for_list().matching(filters).in_order(sort)
+        listing = services.list_traces(filters=filters, sort=sort)
         places = {name: request.GET.get(name) for name in ("before", "after")}
-        context["total"] = total = services.count_up_to(Trace.objects.visible().matching(filters))
-        order = order if total.is_more else order.for_few()
-        context["found"] = page_of(traces.prefetch_related("tags"), order, size=PAGE_ROWS, **places)
+        context["found"] = page_of(listing.traces.prefetch_related("tags"), listing.order, size=PAGE_ROWS, **places)
+        context["total"] = listing.count
     except Invalid as invalid:
         context["faults"] = invalid.faults
     return page(request, "traces/trace_list.html", context, status=422 if context["faults"] else 200)
