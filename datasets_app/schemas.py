@@ -48,6 +48,8 @@ class Dataset(Built):
     seed = s.IntegerField()
     recipe = s.CharField()
     instruction = s.CharField()
+    max_length = s.IntegerField(help_text="Tokens a sequence that the gates reckon with.")
+    leak_count = s.IntegerField(help_text="Train rows that are known from where it is asked.")
     content_sha256 = s.CharField()
     error = s.CharField()
     created_at = s.DateTimeField()

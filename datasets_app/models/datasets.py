@@ -1,17 +1,15 @@
-"""What will be taught (datasets) and what is asked (evalsets)."""
+"""What will be taught: frozen selections of traces."""
 
 from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from datasets_app.keys import is_key
 from traces.models import Trace
-from training.evalsets import MAX_LABEL
 from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, Unavailable
 from tunixrt.lib.ids import uuid7
@@ -69,10 +67,12 @@ class Dataset(models.Model):
     seed = models.PositiveBigIntegerField()
     recipe = models.CharField(max_length=64)
     instruction = models.TextField(blank=True)
+    max_length = models.PositiveIntegerField(default=256, help_text="Tokens a sequence that the gates reckon with.")
     trace_count = models.PositiveIntegerField(default=0)
     splits = models.JSONField(default=dict, help_text="Rows a split, and the rule.")
     stats = models.JSONField(default=dict)
     gates = models.JSONField(default=list)
+    leak_count = models.PositiveIntegerField(default=0, help_text="Train rows that are known from where it is asked.")
     content_sha256 = models.CharField(max_length=64, blank=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -92,6 +92,11 @@ class Dataset(models.Model):
 
     def move(self, to: str, **fields: Any) -> None:
         move(self, to, transitions=self.TRANSITIONS, **fields)
+
+    @property
+    def is_contaminated(self) -> bool:
+        """Whether a train row gives away what an evalset, a golden set or a held-out row asks."""
+        return self.leak_count > 0
 
     @property
     def job(self) -> Job | None:
@@ -118,6 +123,8 @@ class Dataset(models.Model):
             "seed": self.seed,
             "recipe": self.recipe,
             "instruction": self.instruction,
+            "max_length": self.max_length,
+            "leak_count": self.leak_count,
             "content_sha256": self.content_sha256,
             "manifest_path": str(self.manifest_path.relative_to(settings.TUNIXRT_HOME)),
             "error": self.error,
@@ -144,6 +151,7 @@ class DatasetItem(models.Model):
     position = models.PositiveIntegerField()
     trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="dataset_items")
     split = models.CharField(max_length=8)
+    group = models.BigIntegerField(default=0, help_text="Twins share it: 64 bits of the SHA-256 of the group's name.")
 
     class Meta:
         ordering = ("position",)
@@ -154,94 +162,3 @@ class DatasetItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset_id}[{self.position}]"
-
-
-class EvalSetQuerySet(models.QuerySet):
-    def with_dataset(self) -> Self:
-        return self.select_related("dataset")
-
-    def newest_first(self) -> Self:
-        return self.order_by("-created_at", "-id")
-
-
-class EvalSet(models.Model):
-    """Questions with their answers, bound to the hash of their content."""
-
-    class Origin(models.TextChoices):
-        FILE = "file"
-        SPLIT = "split", "split of a dataset"
-        PROBLEM = "problem", "generated problem"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(max_length=200)
-    sha256 = models.CharField(max_length=64, unique=True, editable=False)
-    origin = models.CharField(max_length=16, choices=Origin)
-    dataset = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="evalsets")
-    split = models.CharField(max_length=8, blank=True)
-    item_count = models.PositiveIntegerField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    objects = EvalSetQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-created_at", "-id")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(origin="split", dataset__isnull=False) | ~Q(origin="split") & Q(dataset__isnull=True),
-                name="evalset_of_a_split_names_its_dataset",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def to_dict(self) -> dict[str, Any]:
-        """The evalset without its items."""
-        return {
-            "id": str(self.pk),
-            "name": self.name,
-            "sha256": self.sha256,
-            "origin": self.origin,
-            "dataset_key": self.dataset.key if self.dataset else None,
-            "split": self.split,
-            "item_count": self.item_count,
-            "created_at": self.created_at,
-        }
-
-    @property
-    def path(self) -> Path:
-        """The items as a file, for the process that examines."""
-        return settings.TUNIXRT_HOME / "evalsets" / f"{self.sha256}.jsonl"
-
-
-class EvalItem(models.Model):
-    """One question. `item_id` is its id in the file, unique in the set."""
-
-    evalset = models.ForeignKey(EvalSet, on_delete=models.CASCADE, related_name="items")
-    position = models.PositiveIntegerField()
-    item_id = models.CharField(max_length=MAX_LABEL)
-    prompt = models.TextField()
-    expected_answer = models.TextField()
-    category = models.CharField(max_length=MAX_LABEL)
-    difficulty = models.CharField(max_length=MAX_LABEL)
-    section = models.CharField(max_length=MAX_LABEL, blank=True)
-
-    class Meta:
-        ordering = ("position",)
-        constraints = [models.UniqueConstraint(fields=["evalset", "item_id"], name="evalitem_once_a_set")]
-
-    def __str__(self) -> str:
-        return self.item_id
-
-    @classmethod
-    def from_item(cls, evalset: EvalSet, position: int, item: dict[str, Any]) -> "EvalItem":
-        """An unsaved row for an item that `training.evalsets` has accepted."""
-        texts = {name: item[name] for name in ("prompt", "expected_answer", "category", "difficulty")}
-        return cls(evalset=evalset, position=position, item_id=item["id"], section=item.get("section", ""), **texts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The item as its file has it, without the steps of its reference."""
-        row = {"id": self.item_id, "prompt": self.prompt, "expected_answer": self.expected_answer}
-        row |= {"category": self.category, "difficulty": self.difficulty}
-        return row | ({"section": self.section} if self.section else {})

@@ -1,4 +1,4 @@
-"""Pages of datasets and evalsets."""
+"""Pages of datasets."""
 
 from itertools import islice
 from uuid import UUID
@@ -7,24 +7,19 @@ from django.contrib import messages
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from datasets_app import services
-from datasets_app.evalset_files import SHIPPED
 from datasets_app.exports import EXPORTS
-from datasets_app.forms import BuildForm, EvalsetForm, asked_filters
-from datasets_app.models import Dataset, EvalSet
+from datasets_app.models import Dataset
 from datasets_app.rows import read_lines
-from datasets_app.selection import matching
-from traces.filters import read_filters
 from traces.models import Trace
 from training.errors import Invalid
 from training.splits import SPLITS
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
-EXAMPLES, FIRST_ROWS = 3, 3
-COUNTED = 10_000  # matches counted while a person types
+FIRST_ROWS = 3
 
 
 @require_safe
@@ -33,23 +28,9 @@ def dataset_list(request: HttpRequest) -> HttpResponse:
     return render(request, "datasets/list.html", {"room": "datasets", "window": datasets})
 
 
-@require_http_methods(["GET", "POST"])
-def dataset_build(request: HttpRequest) -> HttpResponse:
-    form = BuildForm(request.POST) if request.method == "POST" else BuildForm(initial=request.GET.dict())
-    if request.method == "POST" and (dataset := form.build(by=request.user)):
-        return redirect("dataset_detail", dataset.key)
-    return render(request, "datasets/build.html", {"room": "datasets", "form": form} | _matches(request))
-
-
-@require_safe
-def dataset_matches(request: HttpRequest) -> HttpResponse:
-    """How many traces the filters leave, while they are being typed."""
-    return render(request, "datasets/_matches.html", _matches(request))
-
-
 @require_safe
 def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
-    dataset = _find(key)
+    dataset = find_dataset(key)
     if request.htmx:
         return _progress(request, dataset)
     has_rows = dataset.status == Dataset.Status.FROZEN and dataset.rows_path.exists()
@@ -68,7 +49,7 @@ def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_POST
 def dataset_cancel(request: HttpRequest, key: str) -> HttpResponse:
-    dataset = _find(key)
+    dataset = find_dataset(key)
     try:
         services.cancel_build(dataset=dataset)
     except Refused as refused:
@@ -78,7 +59,7 @@ def dataset_cancel(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_safe
 def dataset_export(request: HttpRequest, key: str) -> HttpResponseBase:
-    dataset, format, split = _find(key), request.GET.get("format", "trace"), request.GET.get("split") or None
+    dataset, format, split = find_dataset(key), request.GET.get("format", "trace"), request.GET.get("split") or None
     try:
         rows = services.export_rows(dataset, format=format, split=split)
     except (Invalid, Refused) as error:
@@ -91,7 +72,7 @@ def dataset_export(request: HttpRequest, key: str) -> HttpResponseBase:
 
 @require_safe
 def dataset_manifest(request: HttpRequest, key: str) -> HttpResponseBase:
-    dataset = _find(key)
+    dataset = find_dataset(key)
     try:
         dataset.check_readable()
     except Refused as refused:
@@ -99,18 +80,6 @@ def dataset_manifest(request: HttpRequest, key: str) -> HttpResponseBase:
         return redirect("dataset_detail", dataset.key)
     file = dataset.manifest_path.open("rb")
     return FileResponse(file, as_attachment=True, filename=f"{dataset.key}.manifest.json")
-
-
-@require_POST
-def dataset_evalset(request: HttpRequest, key: str) -> HttpResponse:
-    """Makes the evalset of a split."""
-    dataset = _find(key)
-    try:
-        evalset = services.evalset_from_split(dataset=dataset, split=request.POST.get("split", ""), by=request.user)
-    except (Invalid, Refused) as error:
-        messages.error(request, str(error))
-        return redirect("dataset_detail", dataset.key)
-    return redirect("evalset_detail", evalset.pk)
 
 
 @require_safe
@@ -122,42 +91,7 @@ def trace_datasets(request: HttpRequest, trace_id: UUID) -> HttpResponse:
     return render(request, template, {"room": "traces", "trace": trace, "datasets": datasets})
 
 
-@require_safe
-def evalset_list(request: HttpRequest) -> HttpResponse:
-    evalsets = window(EvalSet.objects.with_dataset().newest_first(), request.GET.get("offset"))
-    return render(request, "evalsets/list.html", {"room": "evalsets", "window": evalsets, "shipped": SHIPPED})
-
-
-@require_safe
-def evalset_detail(request: HttpRequest, evalset_id: UUID) -> HttpResponse:
-    evalset = get_object_or_404(EvalSet.objects.with_dataset(), pk=evalset_id)
-    items = window(evalset.items.all(), request.GET.get("offset"))
-    return render(request, "evalsets/detail.html", {"room": "evalsets", "evalset": evalset, "window": items})
-
-
-@require_http_methods(["GET", "POST"])
-def evalset_import(request: HttpRequest) -> HttpResponse:
-    form, faults = EvalsetForm(request.POST or None, request.FILES or None), []
-    if request.method == "POST" and form.is_valid():
-        try:
-            return redirect("evalset_detail", form.store(by=request.user).pk)
-        except Invalid as invalid:
-            faults = invalid.faults
-    return render(request, "evalsets/import.html", {"room": "evalsets", "form": form, "faults": faults})
-
-
-@require_POST
-def evalset_shipped(request: HttpRequest) -> HttpResponse:
-    """Adds an evalset that comes with the program."""
-    try:
-        evalset = services.shipped_evalset(name=request.POST.get("name", ""), by=request.user)
-    except Invalid as invalid:
-        messages.error(request, str(invalid))
-        return redirect("evalset_list")
-    return redirect("evalset_detail", evalset.pk)
-
-
-def _find(key: str) -> Dataset:
+def find_dataset(key: str) -> Dataset:
     return get_object_or_404(Dataset.objects.with_key(key))
 
 
@@ -167,17 +101,6 @@ def _progress(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     if dataset.status not in (Dataset.Status.BUILDING, Dataset.Status.SEALING):
         response["HX-Refresh"] = "true"
     return response
-
-
-def _matches(request: HttpRequest) -> dict:
-    """The filters' matches, counted up to COUNTED, with the newest ones; or what is wrong with the filters."""
-    given = request.POST if request.method == "POST" else request.GET
-    try:
-        found = matching(read_filters(asked_filters(given)))
-    except Invalid as invalid:
-        return {"match_faults": invalid.faults}
-    count = found[: COUNTED + 1].count()
-    return {"count": min(count, COUNTED), "is_more": count > COUNTED, "examples": found.newest_first()[:EXAMPLES]}
 
 
 def _bars(dataset: Dataset) -> list[dict]:

@@ -1,0 +1,1 @@
+"""The gates that rows pass before they are frozen."""
