@@ -141,6 +141,7 @@ class Run(models.Model):
         return {
             **{name: getattr(self, name) for name in same},
             "dataset_key": self.dataset.key,
+            "contaminated": self.dataset.is_contaminated,
             "evalset": self.evalset_id,
             "error": self.error,
             "parent": self.parent_id,

@@ -29,6 +29,7 @@ class Run(s.Serializer):
     metrics = s.DictField()
     attempt = s.IntegerField()
     dataset_key = s.CharField()
+    contaminated = s.BooleanField(help_text="Whether its dataset gives away what is asked somewhere.")
     evalset = s.UUIDField()
     error = s.CharField()
     parent = s.UUIDField(allow_null=True)
