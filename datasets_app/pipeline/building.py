@@ -8,7 +8,7 @@ from hashlib import sha256
 from datasets_app.manifest import manifest
 from datasets_app.models import Dataset, DatasetItem
 from datasets_app.rows import line_of, row_of
-from datasets_app.selection import CHUNK, selected_ids, texts
+from datasets_app.selection import CHUNK, select, texts
 from datasets_app.survey import Survey
 from training.files import directory_atomic, file_sha256, write_json_atomic, write_lines_atomic
 from training.splits import group_of, split_of
@@ -42,7 +42,7 @@ class BuildDataset(Work):
 def collect(dataset: Dataset, job: Job) -> None:
     """Selects the traces, writes the items in small transactions, and moves the dataset to `sealing` with its hash."""
     dataset.items.all().delete()  # of an attempt that was interrupted
-    trace_ids = selected_ids(dataset.request)
+    trace_ids = select(dataset.request)
     if not trace_ids:
         raise Rule("No trace matches any more.", code="no_traces")
     survey, digest, items = Survey(), sha256(), list[DatasetItem]()

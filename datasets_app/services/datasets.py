@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from datasets_app.models import Dataset
 from datasets_app.pipeline import BuildDataset, put_on_disk
 from datasets_app.rows import check_split
 from datasets_app.seeding import SEEDED_AT, SeededSet, read_seeded_set
-from datasets_app.selection import CHUNK, matching, selected_ids
+from datasets_app.selection import CHUNK, Selection, matching, select
 from traces.models import Trace
 from traces.services import store_traces
 from training.canonical import STABLE_IDS, canonical_json
@@ -125,8 +125,8 @@ def _same(existing: Dataset, wanted: BuildRequest) -> Dataset:
         if getattr(existing, name) != getattr(wanted, name)
     ]
     seed = existing.seed if wanted.seed is None else wanted.seed
-    frozen = list(existing.items.order_by("position").values_list("trace_id", flat=True))
-    selected = selected_ids(wanted.resolved(seed))
+    frozen = Selection.of(existing.items.order_by("position").values_list("trace_id", flat=True).iterator())
+    selected = select(wanted.resolved(seed))
     if selected != frozen:
         differing.append(Fault(("trace_ids",), _difference(frozen, selected), "frozen"))
     if differing:
@@ -135,8 +135,8 @@ def _same(existing: Dataset, wanted: BuildRequest) -> Dataset:
     return existing
 
 
-def _difference(frozen: list[UUID], selected: list[UUID]) -> str:
-    fresh, gone = len(set(selected) - set(frozen)), len(set(frozen) - set(selected))
+def _difference(frozen: Selection, selected: Selection) -> str:
+    fresh, gone = len(selected.as_set() - frozen.as_set()), len(frozen.as_set() - selected.as_set())
     if not fresh and not gone:
         return "the same traces are selected in another order"
     return f"{len(selected)} are selected now, {fresh} of them new; {gone} of the {len(frozen)} frozen ones are not"

@@ -1,0 +1,39 @@
+"""Draws by keyed hash: a trace has its place by its content and the seed, whatever other traces there are."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import numpy as np
+
+from training.splits import order_key
+
+DIGEST = 32  # bytes of an order key; 16 of an id follow
+RECORD = np.dtype("S48")
+SPARE = 10_000  # records kept beyond the limit before the largest are let go
+
+
+class Draw:
+    """The first `limit` of the traces that are added, by order key and then id, at 48 bytes a trace."""
+
+    def __init__(self, seed: int, limit: int):
+        self.seed, self.limit = seed, limit
+        self.seen = 0
+        self._records = bytearray()
+
+    def add(self, rows: Iterable[tuple[str, UUID]]) -> None:
+        """Adds traces as (content_sha256, id)."""
+        for content, trace_id in rows:
+            self._records += bytes.fromhex(order_key(self.seed, content)) + trace_id.bytes
+            self.seen += 1
+            if len(self._records) >= (2 * self.limit + SPARE) * RECORD.itemsize:
+                self._records = bytearray(self.records().tobytes())
+
+    def records(self) -> np.ndarray:
+        """The traces drawn, as `RECORD`s in order."""
+        return np.sort(np.frombuffer(self._records, dtype=RECORD))[: self.limit]
+
+
+def ids_of(records: np.ndarray) -> bytes:
+    """The ids of the records in their order, 16 bytes each."""
+    columns = np.frombuffer(records.tobytes(), dtype=np.uint8).reshape(-1, RECORD.itemsize)
+    return columns[:, DIGEST:].tobytes()

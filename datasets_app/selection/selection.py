@@ -1,0 +1,50 @@
+"""What a request takes, in a form that a million traces fit into."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+from uuid import UUID
+
+CHUNK = 500  # traces at a time
+BYTES = 16  # of an id
+
+
+class Selection:
+    """The ids of the traces that a request takes, in the manifest's order, at 16 bytes a trace.
+
+    It has a length, gives its ids as UUIDs when it is iterated over, and in lists of some hundred by `chunks`. `shares`
+    says of each stratum or part how many rows it has, how many were asked of it and taken; it is empty otherwise.
+    """
+
+    def __init__(self, ids: bytes | bytearray, shares: list[dict[str, Any]] | None = None):
+        self._ids = ids
+        self.shares = shares or []
+
+    @classmethod
+    def of(cls, ids: Iterable[UUID]) -> Self:
+        """The selection of these traces in this order; `ids` may be a stream."""
+        held = bytearray()
+        for trace_id in ids:
+            held += trace_id.bytes
+        return cls(held)
+
+    def __len__(self) -> int:
+        return len(self._ids) // BYTES
+
+    def __iter__(self) -> Iterator[UUID]:
+        for start in range(0, len(self._ids), BYTES):
+            yield UUID(bytes=bytes(self._ids[start : start + BYTES]))
+
+    def __eq__(self, other: object) -> bool:
+        """The same traces in the same order."""
+        return isinstance(other, Selection) and self._ids == other._ids
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def chunks(self, size: int = CHUNK) -> Iterator[list[UUID]]:
+        """The ids in lists of `size`, the last perhaps shorter."""
+        for start in range(0, len(self._ids), size * BYTES):
+            yield list(Selection(self._ids[start : start + size * BYTES]))
+
+    def as_set(self) -> set[bytes]:
+        """The ids without their order, as 16 bytes each."""
+        return {bytes(self._ids[start : start + BYTES]) for start in range(0, len(self._ids), BYTES)}
