@@ -56,6 +56,11 @@ def encode_example(tokenizer: Tokenizer, row: Row, *, recipe: str, instruction: 
     return Example(str(row["id"]), np.array(prompt + response, dtype=np.int32), len(prompt))
 
 
+def encode_examples(tokenizer: Tokenizer, rows: Sequence[Row], *, recipe: str, instruction: str) -> list[Example]:
+    """Each row as `encode_example` gives it."""
+    return [encode_example(tokenizer, row, recipe=recipe, instruction=instruction) for row in rows]
+
+
 def pack(lengths: Sequence[int], capacity: int, order: Sequence[int]) -> list[list[int]]:
     """Best-fit decreasing: indices grouped so that each group's lengths sum to at most `capacity`.
 

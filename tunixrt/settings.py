@@ -156,6 +156,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000  # a thousand ticked traces, and some
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 FILE_UPLOAD_TEMP_DIR = TUNIXRT_HOME / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
+DATASET_REFUSES = env.words("DATASET_REFUSES", "")  # names of gates; the room of datasets knows which there are
 DISK_RESERVE_BYTES = env.number("DISK_RESERVE_BYTES", 1024**3, minimum=0, maximum=1024**5)
 
 # --- Long work --------------------------------------------------------------------------------------

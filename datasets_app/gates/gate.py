@@ -1,9 +1,11 @@
 """What a gate is: one rule that the rows of a dataset keep, and what became of it at the freeze."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
 
+from training.packing import Example, encode_examples
 from training.tokenizer import Tokenizer
 
 WARN, REFUSE = "warn", "refuse"
@@ -12,16 +14,42 @@ NAMED = 10  # ids that a result names
 KEPT = 200  # findings that a result keeps with their reasons; the others are counted
 
 Row = Mapping[str, Any]  # as in `dataset.jsonl`: id, split, prompt, steps, final_answer, meta
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """What several gates want to know of a chunk of rows, worked out once: they all look at it one after the other."""
+
+    def __init__(self, work: Callable[[Sequence[Row]], T]):
+        self._work = work
+        self._last: tuple[Sequence[Row], T] | None = None
+
+    def __call__(self, rows: Sequence[Row]) -> T:
+        if self._last is None or self._last[0] is not rows:
+            self._last = rows, self._work(rows)
+        return self._last[1]
 
 
 @dataclass(frozen=True)
 class Taught:
-    """How the rows are to be taught, as far as gates need to know."""
+    """How the rows are to be taught, as far as gates need to know. Gates and surveys of one build share one."""
 
     recipe: str
     instruction: str
     max_length: int  # tokens a sequence
     tokenizer: Tokenizer
+
+    @cached_property
+    def examples(self) -> Shared[list[Example]]:
+        """The rows of a chunk in tokens, as training makes them."""
+        return Shared(
+            lambda rows: encode_examples(self.tokenizer, rows, recipe=self.recipe, instruction=self.instruction)
+        )
+
+    @cached_property
+    def texts(self) -> Shared[list[str]]:
+        """Prompt, steps and answer of each row, in one text."""
+        return Shared(lambda rows: [text_of(row) for row in rows])
 
 
 @dataclass(frozen=True)
@@ -36,6 +64,20 @@ class Finding:
         return {"row": self.row, "why": self.why, **self.details}
 
 
+class Findings:
+    """All are counted, the first ones kept."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: list[Finding] = []
+
+    def add(self, found: Iterable[Finding]) -> None:
+        for finding in found:
+            self.count += 1
+            if len(self.kept) < KEPT:
+                self.kept.append(finding)
+
+
 class Gate:
     """One rule. A subclass says its `name`, its `rule` and what it finds in a chunk of rows; it may remember rows.
 
@@ -48,8 +90,8 @@ class Gate:
 
     def __init__(self, taught: Taught):
         self.taught = taught
-        self.checked = self.count = 0
-        self.findings: list[Finding] = []
+        self.checked = 0
+        self.findings = Findings()
 
     def find(self, rows: Sequence[Row]) -> Iterable[Finding]:
         """The rows of this chunk that break the rule."""
@@ -58,20 +100,27 @@ class Gate:
     def look(self, rows: Sequence[Row]) -> None:
         """Passes a chunk of rows through the gate."""
         self.checked += len(rows)
-        for finding in self.find(rows):
-            self.count += 1
-            if len(self.findings) < KEPT:
-                self.findings.append(finding)
+        self.findings.add(self.find(rows))
+
+    def found(self) -> Findings:
+        """What was found once every row has passed."""
+        return self.findings
 
     def result(self, action: str) -> dict[str, Any]:
         """What the manifest records."""
+        found = self.found()
         return {
             "gate": self.name,
             "check": self.rule,
             "action": action,
-            "result": "found" if self.count else "passed",
+            "result": "found" if found.count else "passed",
             "checked": self.checked,
-            "count": self.count,
-            "rows": [finding.row for finding in self.findings[:NAMED]],
-            "findings": [finding.to_dict() for finding in self.findings],
+            "count": found.count,
+            "rows": [finding.row for finding in found.kept[:NAMED]],
+            "findings": [finding.to_dict() for finding in found.kept],
         }
+
+
+def text_of(row: Row) -> str:
+    """What of a row is taught: its prompt, its steps and its answer."""
+    return "\n".join([row["prompt"], *[step["content"] for step in row["steps"]], row["final_answer"]])
