@@ -59,6 +59,7 @@ class Plan(s.Serializer):
     updates = s.IntegerField()
     epochs = s.FloatField()
     memory_bytes = s.IntegerField()
+    seconds = s.FloatField(allow_null=True, help_text="At the pace of the newest run of a model of this size.")
 
 
 class Prediction(s.Serializer):

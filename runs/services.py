@@ -1,6 +1,6 @@
 """What every face asks of this room: launch, cancel, do again, examine again, compare, rank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -83,10 +83,13 @@ def plan_run(
     seed: int | None = None,
     engine: str = "jax",
 ) -> RunPlan:
-    """The sizes of the run that `launch_run` would start. Stores nothing. Raises what `launch_run` raises, and
-    Invalid when the rows do not fit the config."""
+    """The sizes of the run that `launch_run` would start, and how long it would take at the pace of the newest
+    completed run of a model of this size. Stores nothing. Raises what `launch_run` raises, and Invalid when the rows
+    do not fit the config."""
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
-    return plan(resolved, read_dataset(dataset.rows_path))
+    planned = plan(resolved, read_dataset(dataset.rows_path))
+    pace = Run.objects.pace(resolved.model.size)
+    return replace(planned, seconds=planned.tokens / pace) if pace else planned
 
 
 def cancel_run(*, run: Run, by=None) -> None:

@@ -25,6 +25,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/predictions/<int:item_id>/", views.prediction, name="prediction_detail"),
     path("runs/<uuid:run_id>/artifacts/<path:name>", views.artifact, name="run_artifact"),
     path("leaderboard/", views.leaderboard, name="leaderboard"),
+    path("datasets/<str:key>/plan/", views.dataset_plan, name="dataset_plan"),
     path("datasets/<str:key>/runs/", views.dataset_runs, name="dataset_runs"),
     path("api/runs", api.Runs.as_view(), name="api_runs"),
     path("api/runs/compare", api.RunsCompare.as_view(), name="api_runs_compare"),

@@ -12,10 +12,14 @@ from django_htmx.http import reselect, reswap, retarget
 from datasets_app.models import Dataset, EvalSet
 from runs import panels, services
 from runs.artifacts import content_type, list_artifacts, open_artifact
-from runs.forms import LaunchForm
+from runs.forms import PREFERRED, LaunchForm
 from runs.models import Evaluation, Prediction, Run
+from training.config import CONFIGS
+from training.errors import Invalid
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
+
+PLANNED_ROWS = 20_000  # of a larger dataset a page cannot wait for the plan
 
 
 @require_safe
@@ -168,6 +172,23 @@ def leaderboard(request: HttpRequest) -> HttpResponse:
     standings = services.leaderboard(evalset=evalset) if evalset else []
     context = {"room": "leaderboard", "evalsets": evalsets, "evalset": evalset, "standings": standings}
     return render(request, "runs/leaderboard.html", context)
+
+
+@require_safe
+def dataset_plan(request: HttpRequest, key: str) -> HttpResponse:
+    """What a run of a named config on a dataset would be, for the dataset's page."""
+    dataset = get_object_or_404(Dataset.objects.with_key(key))
+    context = {"room": "datasets", "dataset": dataset, "configs": CONFIGS, "most": PLANNED_ROWS}
+    context["config"] = config = request.GET.get("config", PREFERRED)
+    try:
+        if dataset.trace_count <= PLANNED_ROWS:
+            context["plan"] = services.plan_run(dataset_key=key, config_name=config)
+    except Invalid as invalid:
+        context["faults"] = invalid.faults
+    except Refused as refused:
+        context["refusal"] = refused.detail
+    template = "runs/_dataset_plan.html" if request.htmx else "runs/dataset_plan.html"
+    return render(request, template, context)
 
 
 @require_safe

@@ -40,6 +40,12 @@ class RunPlan:
     updates: int
     epochs: float
     memory_bytes: int
+    seconds: float | None = None  # of training; known where runs were timed
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the whole run."""
+        return self.updates * self.tokens_per_update
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,6 +6,8 @@ import re
 import pytest
 from django.urls import reverse
 
+from datasets_app.models import Dataset
+from runs import services
 from runs.forms import config_text
 from runs.models import Prediction, Run
 from tests.runs.making import TINY, begin, completed, end, write_losses
@@ -266,3 +268,31 @@ def test_the_admin_lists_shows_and_acts(admin_client, dataset, run):
         assert admin_client.get(f"/admin/runs/{model}/{pk}/change/").status_code == 200
     assert admin_client.get("/admin/runs/prediction/").status_code == 200
     assert admin_client.get("/admin/runs/run/add/").status_code == 200
+
+
+def test_the_plan_of_a_run_is_a_fragment_for_the_datasets_page(client_in, dataset):
+    shown = page(client_in, "dataset_plan", dataset.key, query="?config=tiny")
+    assert "Updates" in shown
+    assert "not known before a model of this size was trained" in shown
+
+
+def test_a_plan_tells_the_time_at_the_pace_of_the_newest_run(client_in, dataset):
+    run = completed(dataset)
+    Run.objects.filter(pk=run.pk).update(metrics=run.metrics | {"avg_tokens_per_second": 10.0})
+    plan = services.plan_run(dataset_key=dataset.key, config=run.config)
+    assert plan.seconds == plan.tokens / 10
+
+
+@pytest.mark.parametrize("query", ["?config=nope", "?config="])
+def test_a_plan_of_an_unknown_config_says_so(client_in, dataset, query):
+    assert "is no config" in page(client_in, "dataset_plan", dataset.key, query=query)
+
+
+def test_everything_trained_on_a_contaminated_dataset_carries_the_mark(client_in, dataset):
+    run = completed(dataset)
+    assert "contaminated" not in page(client_in, "run_detail", run.pk)
+    Dataset.objects.filter(pk=dataset.pk).update(leak_count=2)
+    for name, *args in (("run_detail", run.pk), ("run_list",), ("leaderboard",)):
+        assert "2 train rows of" in page(client_in, name, *args)
+    assert "contaminated" in page(client_in, "run_compare", query=f"?base={run.pk}&other={run.pk}")
+    assert Run.objects.get(pk=run.pk).to_dict()["contaminated"] is True
