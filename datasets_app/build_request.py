@@ -1,19 +1,26 @@
 """What a person asks for when a dataset is built, checked once for every face."""
 
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from datasets_app.gates import ACTIONS, NAMES
 from datasets_app.keys import name_faults, version_faults
+from datasets_app.mix import read_mix
+from datasets_app.strata import PROPORTIONAL, read_field, read_quotas
 from traces.filters import read_filters
+from training.config import DataConfig
 from training.errors import Fault, Invalid, echo
-from training.json_rules import place, text_faults, value_faults
 from training.renderers import DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT
+from training.request_fields import Reader, choice, flag, identifier, json_object, read_fields, refuse, text, whole
 
-STRATEGIES = ("latest", "random", "all")
+LATEST, RANDOM, ALL, STRATIFIED = STRATEGIES = ("latest", "random", "all", "stratified")
+BY_HASH = (RANDOM, STRATIFIED)  # what these take, the seed decides
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1_000_000
+LIMITS = range(1, MAX_LIMIT + 1)
 SEEDS = range(2**63)
+LENGTHS = range(8, 32_769)  # tokens a sequence
+DEFAULT_LENGTH = DataConfig().max_length
 MAX_INSTRUCTION = 10_000
 MAX_SESSION_ID = 200
 
@@ -25,12 +32,17 @@ class BuildRequest:
     dataset_name: str
     dataset_version: str
     filters: dict[str, Any] = field(default_factory=dict)
-    selection_strategy: str = "latest"
+    selection_strategy: str = LATEST
+    stratify_by: str | None = None
+    quotas: str | dict[str, int] | None = None
+    mix: list[dict[str, Any]] | None = None
     limit: int | None = None
     seed: int | None = None
     strict: bool = False
     recipe: str = TRACE_SFT
     instruction: str = DEFAULT_INSTRUCTION
+    max_length: int = DEFAULT_LENGTH
+    gates: dict[str, str] = field(default_factory=dict)
     session_id: str | None = None
     parent_dataset_id: str | None = None
     training_run_id: str | None = None
@@ -42,8 +54,10 @@ class BuildRequest:
 
     @property
     def most(self) -> int:
-        """How many traces at most: `all` means all unless a limit was asked for."""
-        return self.limit or (MAX_LIMIT if self.selection_strategy == "all" else DEFAULT_LIMIT)
+        """How many traces at most: unless a limit was asked for, `all` means all, and quotas mean their sum."""
+        if self.limit is None and isinstance(self.quotas, dict):
+            return sum(self.quotas.values())
+        return self.limit or (MAX_LIMIT if self.selection_strategy == ALL else DEFAULT_LIMIT)
 
     def resolved(self, seed: int) -> dict[str, Any]:
         """The request as it is recorded, every default spelled out."""
@@ -53,101 +67,72 @@ class BuildRequest:
 def read_build_request(obj: object) -> BuildRequest:
     """`obj` as a request. Raises Invalid with everything that is wrong with it."""
     if not isinstance(obj, Mapping):
-        raise Invalid(Fault((), f"must be an object, not {echo(obj)}", "not_object"))
-    given = {name: value for name, value in obj.items() if name in FIELDS}
-    faults = [*_unknown(obj), *name_faults(given.get("dataset_name")), *version_faults(given.get("dataset_version"))]
-    for name, value in given.items():
-        faults += FIELDS[name](name, value)
-    if given.get("strict") is True and given.get("selection_strategy") == "random" and given.get("seed") is None:
-        faults.append(Fault(("seed",), "is missing; with strict, a random selection needs one", "missing_field"))
+        refuse(f"must be an object, not {echo(obj)}", "not_object")
+    faults = [*name_faults(obj.get("dataset_name")), *version_faults(obj.get("dataset_version"))]
+    try:
+        given = _with_strategy(read_fields(obj, FIELDS))
+        faults += _contradictions(given)
+    except Invalid as invalid:
+        faults += invalid.faults
     if faults:
         raise Invalid(faults)
-    given["filters"] = read_filters(given.get("filters") or {})
-    return BuildRequest(**{name: value for name, value in given.items() if value is not None})
+    return BuildRequest(**given)
 
 
-def _unknown(obj: Mapping) -> Iterator[Fault]:
-    for name in obj:
-        if name not in FIELDS:
-            msg = f"{echo(name)} is not known here; allowed are {', '.join(FIELDS)}"
-            yield Fault((place(name),), msg, "unknown_field")
+def _with_strategy(given: dict[str, Any]) -> dict[str, Any]:
+    """What the other fields say about the strategy when it was not given."""
+    if "mix" in given:
+        return {"selection_strategy": RANDOM} | given
+    if "stratify_by" in given:
+        given = {"selection_strategy": STRATIFIED} | given
+    return {"quotas": PROPORTIONAL} | given if given.get("selection_strategy") == STRATIFIED else given
 
 
-def _filters(name: str, value: object) -> Iterator[Fault]:
-    try:
-        read_filters({} if value is None else value)
-    except Invalid as invalid:
-        for fault in invalid.faults:
-            yield Fault((name, *fault.loc), fault.msg, fault.type)
+def _contradictions(given: dict[str, Any]) -> Iterator[Fault]:
+    """What cannot be asked for together."""
+    strategy, mix, quotas = (given.get(name) for name in ("selection_strategy", "mix", "quotas"))
+    if strategy == STRATIFIED and not given.get("stratify_by"):
+        yield Fault(("stratify_by",), "is missing; give source, steps or meta.NAME", "missing_field")
+    for name in ("stratify_by", "quotas"):
+        if name in given and strategy != STRATIFIED:
+            yield Fault((name,), f"goes with the strategy {STRATIFIED} only", "wrong_value")
+    if mix and given.get("filters"):
+        yield Fault(("filters",), "stand in each part of a mix; leave them out beside it", "wrong_value")
+    if mix and strategy != RANDOM:
+        yield Fault(("selection_strategy",), f"of a mix is {RANDOM}; leave it out, or the mix", "wrong_value")
+    if isinstance(quotas, dict) and sum(quotas.values()) > given.get("limit", MAX_LIMIT):
+        msg = f"ask for {sum(quotas.values())} rows, more than the limit of {given['limit']}"
+        yield Fault(("quotas",), msg, "number_out_of_range")
+    if given.get("strict") and strategy in BY_HASH and "seed" not in given:
+        msg = f"is missing; with strict, a selection that is {strategy} needs one"
+        yield Fault(("seed",), msg, "missing_field")
 
 
-def _number(allowed: range) -> Callable[[str, object], Iterator[Fault]]:
-    def faults(name: str, value: object) -> Iterator[Fault]:
-        if value is not None and type(value) is not int:  # True is an int to Python, and no number to anybody else
-            yield Fault((name,), f"must be a whole number, not {echo(value)}", "wrong_type")
-        elif value is not None and value not in allowed:
-            msg = f"must lie between {allowed[0]} and {allowed[-1]}, not {echo(value)}"
-            yield Fault((name,), msg, "number_out_of_range")
-
-    return faults
+def _gates(value: object) -> dict[str, str]:
+    return read_fields(value, {name: choice(*ACTIONS) for name in NAMES})
 
 
-def _choice(*allowed: str) -> Callable[[str, object], Iterator[Fault]]:
-    def faults(name: str, value: object) -> Iterator[Fault]:
-        if value is not None and value not in allowed:
-            yield Fault((name,), f"must be one of {', '.join(allowed)}, not {echo(value)}", "unknown_value")
-
-    return faults
+def _checked_with_the_key(value: object) -> object:
+    return value
 
 
-def _text(limit: int) -> Callable[[str, object], Iterator[Fault]]:
-    def faults(name: str, value: object) -> Iterator[Fault]:
-        if value is not None and not isinstance(value, str):
-            yield Fault((name,), f"must be a text, not {echo(value)}", "wrong_type")
-        elif isinstance(value, str) and len(value) > limit:
-            yield Fault((name,), f"is {len(value)} characters long; at most {limit} are allowed", "too_long")
-        elif isinstance(value, str):
-            yield from text_faults(value, (name,))
-
-    return faults
-
-
-def _identifier(name: str, value: object) -> Iterator[Fault]:
-    try:
-        if value is not None:
-            uuid.UUID(value)  # type: ignore[arg-type]
-    except (ValueError, TypeError, AttributeError):
-        yield Fault((name,), f"must be a uuid, not {echo(value)}", "wrong_value")
-
-
-def _flag(name: str, value: object) -> Iterator[Fault]:
-    if not isinstance(value, bool):
-        yield Fault((name,), f"must be true or false, not {echo(value)}", "wrong_type")
-
-
-def _object(name: str, value: object) -> Iterator[Fault]:
-    if value is not None and not isinstance(value, dict):
-        yield Fault((name,), f"must be an object, not {echo(value)}", "wrong_type")
-    else:
-        yield from value_faults(value, (name,))
-
-
-def _checked_with_the_key(name: str, value: object) -> Iterator[Fault]:
-    return iter(())
-
-
-FIELDS: dict[str, Callable[[str, object], Any]] = {
+FIELDS: dict[str, Reader] = {
     "dataset_name": _checked_with_the_key,
     "dataset_version": _checked_with_the_key,
-    "filters": _filters,
-    "selection_strategy": _choice(*STRATEGIES),
-    "limit": _number(range(1, MAX_LIMIT + 1)),
-    "seed": _number(SEEDS),
-    "strict": _flag,
-    "recipe": _choice(*RECIPES),
-    "instruction": _text(MAX_INSTRUCTION),
-    "session_id": _text(MAX_SESSION_ID),
-    "parent_dataset_id": _identifier,
-    "training_run_id": _identifier,
-    "provenance": _object,
+    "filters": read_filters,
+    "selection_strategy": choice(*STRATEGIES),
+    "stratify_by": read_field,
+    "quotas": read_quotas(LIMITS),
+    "mix": read_mix,
+    "limit": whole(LIMITS),
+    "seed": whole(SEEDS),
+    "strict": flag,
+    "recipe": choice(*RECIPES),
+    "instruction": text(MAX_INSTRUCTION),
+    "max_length": whole(LENGTHS),
+    "gates": _gates,
+    "session_id": text(MAX_SESSION_ID),
+    "parent_dataset_id": identifier,
+    "training_run_id": identifier,
+    "provenance": json_object,
 }

@@ -7,7 +7,10 @@ from uuid import UUID
 from datasets_app.models import Dataset
 
 DATASET_SCHEMA_VERSION = "1.0"  # of the directory; traces have a version of their own
-ASKED = ("filters", "selection_strategy", "limit", "session_id", "parent_dataset_id", "training_run_id", "provenance")
+ASKED = (
+    *("filters", "selection_strategy", "stratify_by", "quotas", "mix", "limit"),
+    *("session_id", "parent_dataset_id", "training_run_id", "provenance"),
+)
 FOUND = ("trace_count", "splits", "stats", "gates", "content_sha256")
 
 
@@ -23,10 +26,10 @@ def manifest(dataset: Dataset, trace_ids: Iterable[UUID]) -> dict[str, Any]:
         "dataset_version": dataset.version,
         "dataset_schema_version": DATASET_SCHEMA_VERSION,
         "created_at": f"{dataset.created_at:%Y-%m-%dT%H:%M:%S.%fZ}",
-        "stratify_by": None,
         "seed": dataset.seed,
         "recipe": dataset.recipe,
         "instruction": dataset.instruction,
+        "max_length": dataset.max_length,
         "trace_ids": [str(trace_id) for trace_id in trace_ids],
         **{name: dataset.request.get(name) for name in ASKED},
         **{name: getattr(dataset, name) for name in FOUND},

@@ -85,3 +85,35 @@ class MetaEquals(Func):
     def as_postgresql(self, compiler, connection, **context: Any):
         column, parameters = compiler.compile(self.source_expressions[0])
         return f"{column} @> %s::jsonb", (*parameters, canonical_json({self.name: self.value}))
+
+
+class MetaScalar(Func):
+    """`meta[name]` as JSON, in which SQLite writes numbers as its own; NULL where there is no scalar.
+
+    Of texts it is the first `characters`.
+    """
+
+    output_field = models.TextField()
+
+    def __init__(self, name: str, characters: int):
+        super().__init__(F("meta"))
+        self.name, self.characters = name, characters
+
+    def as_sqlite(self, compiler, connection, **context: Any):
+        column, parameters = compiler.compile(self.source_expressions[0])
+        value = (
+            "CASE WHEN type = 'text' THEN json_quote(substr(atom, 1, %s)) WHEN type IN ('integer', 'real') THEN atom "
+            "WHEN type IN ('true', 'false', 'null') THEN type END"
+        )
+        query = f"(SELECT {value} FROM json_each({column}) WHERE key = %s)"  # noqa: S608
+        return query, (self.characters, *parameters, self.name)
+
+    def as_postgresql(self, compiler, connection, **context: Any):
+        column, parameters = compiler.compile(self.source_expressions[0])
+        value = (  # jsonb keeps 1.0 and 1 apart
+            "CASE jsonb_typeof(value) WHEN 'string' THEN to_jsonb(left(value #>> '{}', %s))::text "
+            "WHEN 'number' THEN trim_scale(value::numeric)::text "
+            "WHEN 'boolean' THEN value::text WHEN 'null' THEN 'null' END"
+        )
+        query = f"(SELECT {value} FROM (SELECT {column} -> %s::text) AS found (value))"  # noqa: S608
+        return query, (self.characters, *parameters, self.name)

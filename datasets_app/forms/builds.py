@@ -15,7 +15,12 @@ from training.renderers import ANSWER_ONLY, DEFAULT_INSTRUCTION, RECIPES, TRACE_
 from tunixrt.lib.errors import Refused
 
 FILTERS = ("source", "q", "min_score")
-STRATEGY_LABELS = {"latest": "the newest", "random": "a random sample", "all": "all, oldest first"}
+STRATEGY_LABELS = {
+    "latest": "the newest",
+    "random": "a random sample",
+    "all": "all, oldest first",
+    "stratified": "a share of each stratum",
+}
 RECIPE_LABELS = {TRACE_SFT: "steps, then the answer", ANSWER_ONLY: "the answer alone"}
 
 

@@ -1,6 +1,7 @@
 """Which traces a dataset takes, and in which order."""
 
-from datasets_app.selection.choosing import matching, select, texts
+from datasets_app.selection.choosing import foreseen, select, texts
+from datasets_app.selection.pool import matching
 from datasets_app.selection.selection import CHUNK, Selection
 
-__all__ = ["CHUNK", "Selection", "matching", "select", "texts"]
+__all__ = ["CHUNK", "Selection", "foreseen", "matching", "select", "texts"]

@@ -4,38 +4,49 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from datasets_app.build_request import ALL, LATEST, RANDOM, STRATIFIED
 from datasets_app.seeding import SeededSet
 from datasets_app.selection.draw import Draw, ids_of
-from datasets_app.selection.selection import Selection
+from datasets_app.selection.mixed import mixed, parts
+from datasets_app.selection.pool import matching
+from datasets_app.selection.selection import READ, Selection
+from datasets_app.selection.stratified import stratified, stratified_shares
 from traces.models import Trace, TraceQuerySet
 
-READ = 10_000  # ids that the database hands over at a time
+ORDERS = {LATEST: ("-created_at", "-id"), ALL: ("created_at", "id")}
 
 
 def select(request: dict[str, Any]) -> Selection:
     """The traces that a resolved request takes, in the manifest's order.
 
-    `all`: oldest first; `latest`: newest first; `random`: by hash of seed and content. Ids break ties. Both
-    databases compare uuids byte by byte, so the order is the same on either.
+    `all`: oldest first; `latest`: newest first; every other: by hash of seed and content. Ids break ties. Both
+    databases compare uuids byte by byte, so the order is the same on either. Raises Invalid for strata, quotas or
+    parts that the traces do not have.
     """
     if seeded := request.get("seeded"):
         return Selection.of(sorted(trace_id for trace_id, _ in SeededSet(**seeded).payloads()))
-    found, limit = matching(request["filters"]), request["limit"]
-    match request["selection_strategy"]:
-        case "random":
-            draw = Draw(request["seed"], limit)
-            draw.add(found.order_by().values_list("content_sha256", "pk").iterator(READ))
-            return Selection(ids_of(draw.records()))
-        case "latest":
-            ordered = found.order_by("-created_at", "-id")
-        case _:
-            ordered = found.order_by("created_at", "id")
-    return Selection.of(ordered.values_list("pk", flat=True)[:limit].iterator(READ))
+    if request.get("mix"):
+        return mixed(request)
+    found, strategy = matching(request["filters"]), request["selection_strategy"]
+    if strategy == STRATIFIED:
+        return stratified(found, request)
+    if strategy == RANDOM:
+        return _random(found, request)
+    ordered = found.order_by(*ORDERS[strategy]).values_list("pk", flat=True)
+    return Selection.of(ordered[: request["limit"]].iterator(READ))
 
 
-def matching(filters: dict[str, Any]) -> TraceQuerySet:
-    """The traces that a build with these filters, as `read_filters` gives them, chooses from."""
-    return Trace.objects.visible().matching(filters)
+def foreseen(request: dict[str, Any]) -> int:
+    """How many traces `select` would take, or the limit and one if more are there; of a mix, at most.
+
+    Raises Invalid as `select` does, and takes less time.
+    """
+    if request.get("mix"):
+        return sum(found[:asked].count() for _, found, asked in parts(request))
+    found = matching(request["filters"])
+    if request["selection_strategy"] == STRATIFIED:
+        return sum(min(share["rows"], share["asked"]) for share in stratified_shares(found, request))
+    return found[: request["limit"] + 1].count()
 
 
 def texts(selection: Selection) -> Iterator[tuple[UUID, str | None]]:
@@ -43,3 +54,10 @@ def texts(selection: Selection) -> Iterator[tuple[UUID, str | None]]:
     for chunk in selection.chunks():
         found = dict(Trace.objects.filter(pk__in=chunk).values_list("pk", "canonical"))
         yield from ((trace_id, found.get(trace_id)) for trace_id in chunk)
+
+
+def _random(found: TraceQuerySet, request: dict[str, Any]) -> Selection:
+    draw = Draw(request["seed"], request["limit"])
+    for content, trace_id in found.order_by().values_list("content_sha256", "pk").iterator(READ):
+        draw.add(content, trace_id)
+    return Selection(ids_of(draw.records()))

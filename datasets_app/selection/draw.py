@@ -1,6 +1,5 @@
 """Draws by keyed hash: a trace has its place by its content and the seed, whatever other traces there are."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 import numpy as np
@@ -8,8 +7,8 @@ import numpy as np
 from training.splits import order_key
 
 DIGEST = 32  # bytes of an order key; 16 of an id follow
-RECORD = np.dtype("S48")
-SPARE = 10_000  # records kept beyond the limit before the largest are let go
+RECORD = np.dtype("S48")  # sorted as bytes
+SPARE = 2_000  # records kept beyond the limit before the largest are let go
 
 
 class Draw:
@@ -19,14 +18,13 @@ class Draw:
         self.seed, self.limit = seed, limit
         self.seen = 0
         self._records = bytearray()
+        self._full = (2 * limit + SPARE) * RECORD.itemsize
 
-    def add(self, rows: Iterable[tuple[str, UUID]]) -> None:
-        """Adds traces as (content_sha256, id)."""
-        for content, trace_id in rows:
-            self._records += bytes.fromhex(order_key(self.seed, content)) + trace_id.bytes
-            self.seen += 1
-            if len(self._records) >= (2 * self.limit + SPARE) * RECORD.itemsize:
-                self._records = bytearray(self.records().tobytes())
+    def add(self, content_sha256: str, trace_id: UUID) -> None:
+        self.seen += 1
+        self._records += bytes.fromhex(order_key(self.seed, content_sha256)) + trace_id.bytes
+        if len(self._records) >= self._full:
+            self._records = bytearray(self.records())
 
     def records(self) -> np.ndarray:
         """The traces drawn, as `RECORD`s in order."""

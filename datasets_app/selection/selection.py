@@ -5,19 +5,20 @@ from typing import Any, Self
 from uuid import UUID
 
 CHUNK = 500  # traces at a time
+READ = 10_000  # ids that the database hands over at a time
 BYTES = 16  # of an id
 
 
 class Selection:
     """The ids of the traces that a request takes, in the manifest's order, at 16 bytes a trace.
 
-    It has a length, gives its ids as UUIDs when it is iterated over, and in lists of some hundred by `chunks`. `shares`
+    It has a length, gives its ids as UUIDs when it is iterated over, and in lists of some hundred by `chunks`. `report`
     says of each stratum or part how many rows it has, how many were asked of it and taken; it is empty otherwise.
     """
 
-    def __init__(self, ids: bytes | bytearray, shares: list[dict[str, Any]] | None = None):
+    def __init__(self, ids: bytes | bytearray, report: list[dict[str, Any]] | None = None):
         self._ids = ids
-        self.shares = shares or []
+        self.report = report or []
 
     @classmethod
     def of(cls, ids: Iterable[UUID]) -> Self:

@@ -1,7 +1,6 @@
-"""Datasets: build, seed, cancel, export."""
+"""Datasets: build, seed, cancel."""
 
 import secrets
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 from uuid import uuid5
@@ -10,13 +9,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from datasets_app.build_request import MAX_LIMIT, SEEDS, BuildRequest, read_build_request
-from datasets_app.exports import check_format, exported
 from datasets_app.keys import split_key
 from datasets_app.models import Dataset
 from datasets_app.pipeline import BuildDataset, put_on_disk
-from datasets_app.rows import check_split
 from datasets_app.seeding import SEEDED_AT, SeededSet, read_seeded_set
-from datasets_app.selection import CHUNK, Selection, matching, select
+from datasets_app.selection import CHUNK, Selection, foreseen, select
 from traces.models import Trace
 from traces.services import store_traces
 from training.canonical import STABLE_IDS, canonical_json
@@ -85,25 +82,17 @@ def cancel_build(*, dataset: Dataset) -> None:
     cancel(job)
 
 
-def export_rows(dataset: Dataset, *, format: str, split: str | None = None) -> Iterator[str]:
-    """The lines of an export. Raises Invalid for an unknown format or split before the first line."""
-    check_format(format)
-    check_split(split)
-    dataset.check_readable()
-    return exported(dataset, format, split)
-
-
 def _begin(wanted: BuildRequest, by) -> Dataset:
     """The row of a build that is to be worked on, or the frozen dataset that holds what is wanted."""
     existing = Dataset.objects.by_key(wanted.key)
     if existing and existing.key == wanted.key and existing.status == Dataset.Status.FROZEN:
         return _same(existing, wanted)
-    found = matching(wanted.filters)[: wanted.most + 1].count()
+    seed = secrets.randbelow(SEEDS[-1]) if wanted.seed is None else wanted.seed
+    found = foreseen(wanted.resolved(seed))
     if not found:
         raise Rule("No trace matches these filters. Widen them, or import traces first.", code="no_traces")
     if found > wanted.most == MAX_LIMIT and wanted.limit is None:
         raise Rule(f"More than {MAX_LIMIT} traces match. Give a limit, or narrower filters.", code="too_many_traces")
-    seed = secrets.randbelow(SEEDS[-1]) if wanted.seed is None else wanted.seed
     count = min(found, wanted.most)
     return _claim(
         existing,
@@ -121,7 +110,7 @@ def _same(existing: Dataset, wanted: BuildRequest) -> Dataset:
         Fault(
             (name,), f"{echo(getattr(wanted, name))} is asked for, {echo(getattr(existing, name))} is frozen", "frozen"
         )
-        for name in ("recipe", "instruction")
+        for name in ("recipe", "instruction", "max_length")
         if getattr(existing, name) != getattr(wanted, name)
     ]
     seed = existing.seed if wanted.seed is None else wanted.seed
@@ -153,7 +142,7 @@ def _claim(
     name, version = request["dataset_name"], request["dataset_version"]
     key = f"{name}-{version}"
     fields |= {"request": request, "trace_count": trace_count, "created_by": by, "error": ""}
-    fields |= {column: request[column] for column in ("seed", "recipe", "instruction")}
+    fields |= {column: request[column] for column in ("seed", "recipe", "instruction", "max_length")}
     fields["parent"] = _parent(request["parent_dataset_id"])
     if existing and existing.key != key:
         raise Conflict(f"{existing} is taken; {key} differs from it in case only.", code="frozen")

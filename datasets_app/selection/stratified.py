@@ -1,0 +1,87 @@
+"""Selections of which each stratum gives its share."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from django.db.models import Count, F
+
+from datasets_app.selection.draw import RECORD, Draw, ids_of
+from datasets_app.selection.selection import READ, Selection
+from datasets_app.selection.shares import evenly, largest_remainder
+from datasets_app.strata import EQUAL, MAX_STRATA, MAX_VALUE, NONE, PROPORTIONAL, label_of
+from traces.lookups import MetaScalar
+from traces.models import TraceQuerySet
+from training.errors import Fault, Invalid
+from training.json_rules import place
+from training.request_fields import within
+
+COLUMNS = {"source": F("source"), "steps": F("step_count")}
+
+
+def stratified(found: TraceQuerySet, request: dict[str, Any]) -> Selection:
+    """What a request takes of the traces `found`. Raises Invalid as `stratified_shares` does."""
+    shares, field = stratified_shares(found, request), request["stratify_by"]
+    draws = {share["value"]: Draw(request["seed"], share["asked"]) for share in shares if share["asked"]}
+    of_value: dict[Any, Draw | None] = {}  # as the database spells it
+    for value, content, trace_id in _with_stratum(found, field, "content_sha256", "pk").iterator(READ):
+        if value not in of_value:
+            of_value[value] = draws.get(_label(field, value))
+        if draw := of_value[value]:
+            draw.add(content, trace_id)
+    records = {value: draw.records() for value, draw in draws.items()}
+    report = [share | {"taken": len(records.get(share["value"], ()))} for share in shares]
+    return Selection(ids_of(np.sort(np.concatenate([np.array([], RECORD), *records.values()]))), report)
+
+
+def stratified_shares(found: TraceQuerySet, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """`{"value", "rows", "asked"}` of each stratum of the traces `found`, in order of values.
+
+    Raises Invalid when there are too many strata, or quotas for one that is not there.
+    """
+    strata = _counted(found, request["stratify_by"])
+    quotas, sizes = request["quotas"], list(strata.values())
+    if quotas == EQUAL:
+        asked = evenly(sizes, request["limit"])
+    elif quotas == PROPORTIONAL:
+        asked = largest_remainder(sizes, min(request["limit"], sum(sizes)))
+    else:
+        _check_known(quotas, strata)
+        asked = [quotas.get(value, 0) for value in strata]
+    rows = zip(strata, sizes, asked, strict=True)
+    return [{"value": value, "rows": size, "asked": number} for value, size, number in rows]
+
+
+def _counted(found: TraceQuerySet, field: str) -> dict[str, int]:
+    """How many traces each stratum has."""
+    counts = Counter[str]()
+    try:
+        groups = _with_stratum(found, field).annotate(rows=Count("*"))[: MAX_STRATA + 1]
+        for value, rows in groups:
+            counts[_label(field, value)] += rows
+    except Invalid as invalid:
+        raise Invalid(within(invalid, "stratify_by"))
+    if len(counts) > MAX_STRATA:
+        msg = f"has more than {MAX_STRATA} values; choose a field with fewer, or filter the traces"
+        raise Invalid(Fault(("stratify_by",), msg, "too_many_strata"))
+    return dict(sorted(counts.items()))
+
+
+def _check_known(quotas: dict[str, int], strata: dict[str, int]) -> None:
+    unknown = [value for value in quotas if value not in strata]
+    if unknown:
+        msg = f"is no value of the traces that match; these are: {', '.join(list(strata)[:20]) or 'none'}"
+        raise Invalid(Fault(("quotas", place(value)), msg, "unknown_value") for value in unknown)
+
+
+def _with_stratum(found: TraceQuerySet, field: str, *besides: str):
+    """Traces as (value of the stratum as the database spells it, …)."""
+    value = COLUMNS.get(field) or MetaScalar(field.removeprefix("meta."), MAX_VALUE + 1)
+    return found.order_by().annotate(stratum=value).values_list("stratum", *besides)
+
+
+def _label(field: str, value: Any) -> str:
+    if value is None or (field == "source" and not value):
+        return NONE
+    return label_of(json.loads(value) if field not in COLUMNS and isinstance(value, str) else value)
