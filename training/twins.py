@@ -9,14 +9,13 @@ compared exactly.
 Generated problems are alike by design, so their text says nothing: there the problem's own key decides.
 """
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
 
+from training import ngrams
 from training.canonical import sha256_hex
 from training.splits import group_of
 
@@ -25,7 +24,6 @@ GRAM = 3  # words of an n-gram
 BANDS, ROWS = 8, 4
 MAX_WORDS = 10_000  # of a longer text the beginning speaks for the whole
 BLOCK = 4096  # n-grams that are hashed at a time
-WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s]")  # a number is one word, however long, and so is a sign
 
 
 def _constants(name: str, count: int) -> np.ndarray:
@@ -84,10 +82,7 @@ def problem_key(payload: dict) -> str | None:
 def words_of(payload: dict) -> list[str]:
     """The words of prompt, steps and answer, at least one, without what makes no difference to their meaning."""
     texts = (payload["prompt"], *(step["content"] for step in payload["steps"]), payload["final_answer"])
-    text = "\n".join(texts)
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return WORD.findall(text.casefold())[:MAX_WORDS] or [""]
+    return ngrams.words_of("\n".join(texts))[:MAX_WORDS] or [""]
 
 
 def _minima(words: list[str]) -> np.ndarray:
