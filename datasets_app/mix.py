@@ -1,6 +1,5 @@
 """Several selections in one: each part names its traces and its weight."""
 
-import math
 from typing import Any
 
 from datasets_app.keys import is_key
@@ -42,7 +41,7 @@ def _part(item: object) -> dict[str, Any]:
 def _weight(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         refuse(f"must be a number, not {echo(value)}", "wrong_type")
-    if not (math.isfinite(value) and 0 < value <= MAX_WEIGHT):
+    if not 0 < value <= MAX_WEIGHT:
         refuse(f"must lie above 0 and be at most {MAX_WEIGHT}, not {echo(value)}", "number_out_of_range")
     return value
 
