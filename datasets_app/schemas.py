@@ -12,10 +12,8 @@ from training.splits import SPLITS
 from tunixrt.lib.schemas import listing
 
 IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
-EXPORT = [
-    OpenApiParameter("format", str, enum=list(EXPORTS), default="trace"),
-    OpenApiParameter("split", str, enum=list(SPLITS), description="All splits when not given."),
-]
+SPLIT = OpenApiParameter("split", str, enum=list(SPLITS), description="All splits when not given.")
+EXPORT = [OpenApiParameter("format", str, enum=list(EXPORTS), default="trace"), SPLIT]
 
 
 class BuildRequest(s.Serializer):

@@ -4,7 +4,8 @@ from django.urls import path
 
 from datasets_app.api import datasets as datasets_api
 from datasets_app.api import evalsets as evalsets_api
-from datasets_app.views import builds, datasets, evalsets
+from datasets_app.api import exports as exports_api
+from datasets_app.views import builds, datasets, evalsets, exports
 
 urlpatterns = [
     path("datasets/", datasets.dataset_list, name="dataset_list"),
@@ -12,7 +13,7 @@ urlpatterns = [
     path("datasets/build/matches/", builds.dataset_matches, name="dataset_matches"),
     path("datasets/<str:key>/", datasets.dataset_detail, name="dataset_detail"),
     path("datasets/<str:key>/cancel/", datasets.dataset_cancel, name="dataset_cancel"),
-    path("datasets/<str:key>/export/", datasets.dataset_export, name="dataset_export"),
+    path("datasets/<str:key>/export/", exports.dataset_export, name="dataset_export"),
     path("datasets/<str:key>/evalset/", evalsets.dataset_evalset, name="dataset_evalset"),
     path("datasets/<str:key>/manifest/", datasets.dataset_manifest, name="dataset_manifest"),
     path("traces/<uuid:trace_id>/datasets/", datasets.trace_datasets, name="trace_datasets"),
@@ -24,7 +25,8 @@ urlpatterns = [
     path("api/datasets/build", datasets_api.DatasetBuild.as_view(), name="api_dataset_build"),
     path("api/datasets/<str:key>", datasets_api.DatasetDetail.as_view(), name="api_dataset"),
     path("api/datasets/<str:key>/manifest.json", datasets_api.DatasetManifest.as_view(), name="api_dataset_manifest"),
-    path("api/datasets/<str:key>/export.jsonl", datasets_api.DatasetExport.as_view(), name="api_dataset_export"),
+    path("api/datasets/<str:key>/export.jsonl", exports_api.DatasetExport.as_view(), name="api_dataset_export"),
+    path("api/datasets/<str:key>/export.zip", exports_api.DatasetArchive.as_view(), name="api_dataset_archive"),
     path("api/evalsets", evalsets_api.EvalsetList.as_view(), name="api_evalsets"),
     path("api/evalsets/<uuid:evalset_id>", evalsets_api.EvalsetDetail.as_view(), name="api_evalset"),
 ]

@@ -1,19 +1,23 @@
 """The row of the `trace` export: what every room writes when it hands traces on, and what `import` reads as `ungar`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 
-def trace_row(trace_id: UUID | str, payload: Mapping[str, Any], facts: Mapping[str, str]) -> dict[str, Any]:
-    """`{"id", "prompts", "trace_steps", "final_answer", "metadata"}`; the metadata are `meta` and the `facts`."""
+def trace_row(
+    trace_id: object, *, prompt: object, steps: Sequence, final_answer: object, meta: Mapping | None, facts: Mapping
+) -> dict[str, Any]:
+    """`{"id", "prompts", "trace_steps", "final_answer", "metadata"}`; the metadata are `meta` and the `facts`.
+
+    The values are texts, or JSON that is spelled already; `steps` are the contents of the steps.
+    """
     return {
-        "id": str(trace_id),
-        "prompts": payload["prompt"],
-        "trace_steps": [step["content"] for step in payload["steps"]],
-        "final_answer": payload["final_answer"],
-        "metadata": {**(payload["meta"] or {}), **facts},
+        "id": trace_id,
+        "prompts": prompt,
+        "trace_steps": steps,
+        "final_answer": final_answer,
+        "metadata": {**(meta or {}), **facts},
     }
 
 

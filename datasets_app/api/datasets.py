@@ -1,7 +1,6 @@
 """Datasets over HTTP."""
 
-from django.http import FileResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
+from django.http import FileResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -11,7 +10,7 @@ from rest_framework.views import APIView
 
 from datasets_app import schemas, services
 from datasets_app.models import Dataset
-from tunixrt.lib.api import OneFormat, body_of, only_known
+from tunixrt.lib.api import body_of, only_known
 from tunixrt.lib.pagination import WINDOW, page
 from tunixrt.lib.schemas import WINDOW_PARAMETERS
 
@@ -55,17 +54,6 @@ class DatasetManifest(APIView):
         dataset = find_dataset(key)
         dataset.check_readable()
         return FileResponse(dataset.manifest_path.open("rb"), content_type="application/json")
-
-
-class DatasetExport(APIView):
-    content_negotiation_class = OneFormat
-
-    @extend_schema(parameters=schemas.EXPORT, responses={(200, "application/x-ndjson"): OpenApiTypes.STR})
-    def get(self, request: Request, key: str) -> HttpResponseBase:
-        query = request.query_params
-        only_known(query, {"format", "split"})
-        rows = services.export_rows(find_dataset(key), format=query.get("format", "trace"), split=query.get("split"))
-        return StreamingHttpResponse(rows, content_type="application/x-ndjson; charset=utf-8")
 
 
 def find_dataset(key: str) -> Dataset:

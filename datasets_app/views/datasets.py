@@ -4,17 +4,16 @@ from itertools import islice
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from datasets_app import services
-from datasets_app.exports import EXPORTS
+from datasets_app.exports import TITLES
 from datasets_app.models import Dataset
 from datasets_app.rows import read_lines
 from traces.models import Trace
-from training.errors import Invalid
 from training.splits import SPLITS
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
@@ -41,7 +40,7 @@ def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
         "rows": list(islice(read_lines(dataset.rows_path), FIRST_ROWS)) if has_rows else [],
         "has_rows": has_rows,
         "splits": _bars(dataset),
-        "exports": EXPORTS,
+        "downloads": TITLES,
         "evalsets": dataset.evalsets.all(),
     }
     return render(request, "datasets/detail.html", context)
@@ -55,19 +54,6 @@ def dataset_cancel(request: HttpRequest, key: str) -> HttpResponse:
     except Refused as refused:
         messages.error(request, refused.detail)
     return redirect("dataset_detail", dataset.key)
-
-
-@require_safe
-def dataset_export(request: HttpRequest, key: str) -> HttpResponseBase:
-    dataset, format, split = find_dataset(key), request.GET.get("format", "trace"), request.GET.get("split") or None
-    try:
-        rows = services.export_rows(dataset, format=format, split=split)
-    except (Invalid, Refused) as error:
-        messages.error(request, str(error))
-        return redirect("dataset_detail", dataset.key)
-    name = ".".join(part for part in (dataset.key, split, format, "jsonl") if part)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(rows, content_type="application/x-ndjson; charset=utf-8", headers=headers)
 
 
 @require_safe

@@ -102,7 +102,10 @@ def export_rows(*, limit: int | None = None, trace_ids: Sequence[UUID] = ()) -> 
 
 def _lines(traces: QuerySet[Trace]) -> Iterator[str]:
     for trace in traces.only("created_at", "trace_version", "canonical").iterator(CHUNK_ROWS):
-        row = trace_row(trace.pk, trace.payload, trace_facts(trace.created_at, trace.trace_version))
+        content = {name: trace.payload[name] for name in ("prompt", "final_answer", "meta")}
+        steps = [step["content"] for step in trace.payload["steps"]]
+        facts = trace_facts(trace.created_at, trace.trace_version)
+        row = trace_row(str(trace.pk), steps=steps, facts=facts, **content)
         yield canonical_json(row) + "\n"
 
 
