@@ -12,6 +12,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from training.errors import Fault, Invalid
 from training.files import write_atomic
+from training.pieces import Pieces
 from training.renderers import (
     END_OF_TURN,
     START_OF_TURN,
@@ -42,13 +43,13 @@ class Tokenizer:
     def __init__(self, backend: Backend):
         backend.encode_special_tokens = True  # a turn token within text is text
         self._backend = backend
+        self._pieces = Pieces(backend)
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> "Tokenizer":
         """Learns at most `vocab_size` tokens; the same texts give the same tokenizer, in any order."""
         backend = Backend(models.BPE())
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+        backend.pre_tokenizer = _pre_tokenizer()
         backend.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
@@ -70,6 +71,8 @@ class Tokenizer:
             raise Invalid(Fault(("tokenizer",), f"{path} is no tokenizer: {error}", "tokenizer"))
         if [tokenizer._backend.token_to_id(token) for token in SPECIAL_TOKENS] != list(range(len(SPECIAL_TOKENS))):
             raise Invalid(Fault(("tokenizer",), f"{path} lacks the turn tokens this model is taught with", "tokenizer"))
+        if repr(tokenizer._backend.pre_tokenizer) != repr(_pre_tokenizer()):
+            raise Invalid(Fault(("tokenizer",), f"{path} cuts texts otherwise than this model was taught", "tokenizer"))
         return tokenizer
 
     def save(self, path: Path) -> None:
@@ -98,5 +101,11 @@ class Tokenizer:
             if segment.control:
                 ids.append(SPECIAL_TOKENS.index(segment.text))
             else:
-                ids += self._backend.encode(segment.text, add_special_tokens=False).ids
+                ids += self._pieces.encode(segment.text)
         return ids
+
+
+def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
+    """Cuts texts before any merging; `training.pieces` relies on where it does."""
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])

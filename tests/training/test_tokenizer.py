@@ -75,3 +75,11 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(Invalid, match="is no tokenizer"):
         Tokenizer.load(tmp_path / "tokenizer.json")
+
+
+def test_a_tokenizer_that_cuts_otherwise_is_refused(tmp_path):
+    TOKENIZER.save(tmp_path / "tokenizer.json")
+    text = (tmp_path / "tokenizer.json").read_text()
+    (tmp_path / "tokenizer.json").write_text(text.replace('"individual_digits": true', '"individual_digits": false'))
+    with pytest.raises(Invalid, match="cuts texts otherwise"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
