@@ -8,8 +8,10 @@
 | `min_score` | traces with at least that score by the baseline |
 | `score.SCORER.min`, `score.SCORER.max` | scores by the scorer's present version, bounds included |
 | `wrong.SCORER` | true: the scorer found a wrong step; false: it looked and found none |
+| `score.SCORER@VERSION.min`, `…max`, `wrong.SCORER@VERSION` | the same by that version, an older one perhaps |
 | `scorers.disagree` | true: one scorer of right and wrong gives less than half its points, another more |
 | `steps.min`, `steps.max` | number of steps, bounds included |
+| `characters.min`, `characters.max` | characters of prompt, steps and final answer together, bounds included |
 | `import.id` | traces of that import |
 | `review.is` | `unreviewed`, `reviewed`, `sound` (to the end, no mistake), `faulty`, `disputed` |
 | `twin.is` | true: nearly repeats an older trace; false: does not, as far as was looked |
@@ -18,6 +20,7 @@
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +36,7 @@ from training.strict_json import parse_json
 
 MAX_NAME = 200
 MAX_SEARCH = 1000  # characters of a search
+OF_SCORER = re.compile(r"(score|wrong)\.(([^.@]+)(?:@[0-9A-Za-z_.-]{1,16}?)?)(?:\.(min|max))?")
 
 
 def read_filters(obj: object) -> dict[str, Any]:
@@ -70,33 +74,32 @@ def read_query(query: Mapping[str, str], besides: Iterable[str] = ()) -> dict[st
 
 def is_own(name: str) -> bool:
     """Whether a name is a filter of ours; every other one is a key of meta."""
-    return name in READERS or (name.startswith(("score.", "wrong.")) and _of_scorer(name) is not None)
+    return name in READERS or _of_scorer(name) is not None
 
 
 def filter_parts(name: str) -> tuple[str, str | None]:
-    """The method of a filter and what its name holds besides: `score.format.min` → (`score_min`, `format`)."""
+    """The method of a filter and what its name holds besides.
+
+    `score.format.min` → (`score_min`, `format`), `wrong.format@1` → (`wrong`, `format@1`).
+    """
     if name in READERS:
         return name.replace(".", "_"), None
-    if is_own(name):
-        kind_, scorer_name, *bound = name.split(".")
-        return "_".join((kind_, *bound)), scorer_name
-    return "meta", name.removeprefix("meta.")
+    return _of_scorer(name) or ("meta", name.removeprefix("meta."))
 
 
 def _reader(name: str) -> Callable[[Any], Any]:
     if name in READERS:
         return READERS[name]
-    return _of_scorer(name) or _scalar if isinstance(name, str) else _scalar
+    method, _ = filter_parts(name)
+    return {"meta": _scalar, "wrong": _flag}.get(method, _number)
 
 
-def _of_scorer(name: str) -> Callable[[Any], Any] | None:
-    """The reader of `score.SCORER.min|max` and `wrong.SCORER`; None for anything else."""
-    match name.split("."):
-        case ["score", scorer_name, "min" | "max"] if _is_scorer(scorer_name):
-            return _number
-        case ["wrong", scorer_name] if _is_scorer(scorer_name):
-            return _flag
-    return None
+def _of_scorer(name: str) -> tuple[str, str] | None:
+    """The parts of `score.SCORER.min|max` and `wrong.SCORER`, each perhaps with `@VERSION`; None for anything else."""
+    found = OF_SCORER.fullmatch(name)
+    if found is None or not _is_scorer(found[3]) or (found[1] == "score") != bool(found[4]):
+        return None
+    return (f"score_{found[4]}" if found[4] else "wrong"), found[2]
 
 
 def _is_scorer(name: str) -> bool:
@@ -227,9 +230,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "tag": _text(100),
     "steps.min": _whole,
     "steps.max": _whole,
+    "characters.min": _whole,
+    "characters.max": _whole,
     "import.id": _id,
     "review.is": _one_of(*REVIEW_STATES),
     "twin.is": _flag,
     "scorers.disagree": _flag,
 }
-FILTERS = tuple(READERS)  # besides score.SCORER.min, score.SCORER.max, wrong.SCORER and the keys of meta
+FILTERS = tuple(READERS)  # besides those of scorers and the keys of meta

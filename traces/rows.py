@@ -23,6 +23,7 @@ COLUMNS = (
     "meta",
     "source",
     "step_count",
+    "character_count",
     "group",
     "content_sha256",
     "words",
@@ -43,6 +44,7 @@ def row_of(
     meta, steps = payload["meta"], payload["steps"]
     source = meta.get("source") if meta else None
     canonical, content_sha256 = spelled(payload)
+    texts = [payload["prompt"], payload["final_answer"], *[step["content"] for step in steps]]
     return (
         id,
         created_at,
@@ -56,9 +58,10 @@ def row_of(
         None if meta is None else canonical_json(meta),
         source[:MAX_SOURCE] if isinstance(source, str) else "",
         len(steps),
+        sum(map(len, texts)),
         sha256_hex(group_of(payload)),
         content_sha256,
-        words_of([payload["prompt"], payload["final_answer"], *[step["content"] for step in steps]]),
+        words_of(texts),
     )
 
 

@@ -20,12 +20,15 @@ FILTERS = [
     OpenApiParameter("tag", str),
     OpenApiParameter("steps.min", int),
     OpenApiParameter("steps.max", int),
+    OpenApiParameter("characters.min", int, description="Of prompt, steps and final answer together."),
+    OpenApiParameter("characters.max", int),
     OpenApiParameter("import.id", str),
     OpenApiParameter("review.is", str, enum=REVIEW_STATES),
     OpenApiParameter("twin.is", bool, description="Nearly repeats an older trace."),
     OpenApiParameter("scorers.disagree", bool),
     *(OpenApiParameter(f"score.{name}.{bound}", float) for name in SCORERS for bound in ("min", "max")),
     *(OpenApiParameter(f"wrong.{name}", bool, description="It found a wrong step.") for name in SCORERS),
+    OpenApiParameter("score.SCORER@VERSION.min", float, description="By that version; likewise `max` and `wrong.`."),
     OpenApiParameter("meta.NAME", str, description="meta[NAME] equal: JSON where it can be read as such, else a text."),
 ]
 PLACES = [

@@ -1,10 +1,15 @@
 from datetime import UTC, datetime
+from importlib import import_module
+from urllib.parse import parse_qsl
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from tests.factories import make_trace
-from traces.filters import read_filters
-from traces.models import Trace
+from traces.filters import read_filters, read_query
+from traces.forms.filters import spell
+from traces.models import Score, Trace
 from traces.services import score_traces
 from training.errors import Invalid
 
@@ -140,3 +145,81 @@ def test_every_wrong_filter_is_named():
     assert [fault.loc for fault in caught.value.faults] == [("min_score",), ("source",)]
     with pytest.raises(Invalid):
         read_filters(["source"])
+
+
+@pytest.mark.django_db
+def test_a_score_is_asked_of_the_version_that_is_named():
+    old, new = make_trace("old"), make_trace("new")
+    Score.objects.create(trace=old, scorer="problem", version="1", score=10, first_wrong=0)
+    Score.objects.create(trace=old, scorer="problem", version="2", score=90)
+    Score.objects.create(trace=new, scorer="problem", version="1.0-rc", score=50)
+
+    def found(**filters):
+        return set(Trace.objects.matching(read_filters({name.replace("__", "."): v for name, v in filters.items()})))
+
+    assert found(**{"score.problem@1.max": 20}) == {old}
+    assert found(**{"score.problem.min": 20}) == found(**{"score.problem@2.min": 20}) == {old}
+    assert found(**{"score.problem@1.min": 20}) == set()
+    assert found(**{"score.problem@1.0-rc.min": 20}) == {new}
+    assert found(**{"wrong.problem@1": True}) == found(**{"wrong.problem": False}) == {old}
+    assert found(**{"score.problem@1.max": 20, "score.problem@2.min": 80}) == {old}
+    assert found(**{"score.problem@3.min": 0}) == set()
+
+
+@pytest.mark.parametrize("name", ["score.problem@.min", "score.problem@1", "wrong.problem@1.min", "score.none@1.min"])
+def test_a_misspelled_scorer_is_no_filter_in_an_address(name):
+    with pytest.raises(Invalid):
+        read_query({name: "1"})
+
+
+@pytest.mark.django_db
+def test_length_counts_characters_of_prompt_steps_and_answer():
+    owl = make_trace("🦉é", steps=["12", "3"], final_answer="x", meta={"long": "y" * 500})
+    other = make_trace("x" * 100, steps=["1"], final_answer="1")
+    assert (owl.character_count, other.character_count) == (6, 102)
+    assert list(Trace.objects.matching(read_filters({"characters.max": 6}))) == [owl]
+    assert list(Trace.objects.matching(read_filters({"characters.min": "7", "characters.max": 102}))) == [other]
+
+
+@pytest.mark.django_db
+def test_the_migration_fills_in_the_length_of_what_is_there():
+    lengths = {trace.pk: trace.character_count for trace in (make_trace('🦉\u2028"\\', steps=3), make_trace("é"))}
+    Trace.objects.update(character_count=0)
+    with connection.cursor() as editor:
+        editor.connection = connection
+        import_module("traces.migrations.0004_length").fill_length(apps, editor)
+    assert dict(Trace.objects.values_list("pk", "character_count")) == lengths
+
+
+def test_every_filter_is_spelled_as_an_address_that_is_read_the_same_again():
+    filters = read_filters(
+        {
+            "source": 'a&b "c"',
+            "q": "two words",
+            "min_score": 5,
+            "created_after": "2026-01-31",
+            "tag": "a+b=c",
+            "steps.min": 2,
+            "steps.max": 9,
+            "characters.min": 2,
+            "characters.max": 9,
+            "import.id": "0190e3a4-0000-7000-8000-000000000000",
+            "review.is": "sound",
+            "twin.is": True,
+            "scorers.disagree": False,
+            "score.format.min": 1.5,
+            "score.problem@1.max": 7,
+            "wrong.arithmetic": True,
+            "wrong.arithmetic@1": False,
+            "meta.level": "3",
+            "meta.score.none": 1,
+            "meta.a&b=c": None,
+        }
+    )
+    assert read_query(dict(parse_qsl(spell(filters), keep_blank_values=True))) == filters
+
+
+@pytest.mark.parametrize("name", ["score.none.min", "sort", "score.format", "plain", "steps"])
+def test_a_bare_key_of_meta_is_spelled_as_what_it_means(name):
+    again = read_query(dict(parse_qsl(spell(read_filters({name: "x"})))))
+    assert again == {f"meta.{name}": "x"}

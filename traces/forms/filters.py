@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.http import QueryDict
 
-from traces.filters import FILTERS, REVIEW_STATES, read_query
+from traces.filters import FILTERS, REVIEW_STATES, is_own, read_query
 from traces.models.queries import BY_SCORE, NEWEST, ORDERS
 from traces.scorers import SCORERS
 
@@ -54,7 +54,7 @@ class FilterForm(forms.Form):
             ("twin.is", "Nearly repeats another", YES_NO),
             ("scorers.disagree", "Scorers disagree", YES_NO),
         )
-        for name, label in (("steps.min", "Steps from"), ("steps.max", "Steps to")):
+        for name, label in NUMBERS.items():
             self.fields[name] = forms.CharField(label=label, required=False, widget=forms.TextInput(attrs=number))
         for name, label, allowed in choices:
             self.fields[name] = forms.ChoiceField(label=label, required=False, choices=allowed)
@@ -110,6 +110,12 @@ class FilterForm(forms.Form):
         return found
 
 
+NUMBERS = {
+    "steps.min": "Steps from",
+    "steps.max": "Steps to",
+    "characters.min": "Characters from",
+    "characters.max": "Characters to",
+}
 HELPERS = ("scorer", "low", "high", "wrong", "meta_name", "meta_value")
 
 
@@ -119,8 +125,7 @@ def spell(filters: dict[str, Any]) -> str:
 
 
 def _plain_name(name: str) -> str:
-    own = name in FILTERS or name.startswith(("score.", "wrong.", "meta."))
-    return name if own else f"meta.{name}"
+    return name if is_own(name) or name.startswith("meta.") else f"meta.{name}"
 
 
 def _plain_value(name: str, value: Any) -> str:

@@ -102,6 +102,12 @@ class TraceQuerySet(models.QuerySet):
     def by_steps_max(self, value: int) -> Self:
         return self.filter(step_count__lte=value)
 
+    def by_characters_min(self, value: int) -> Self:
+        return self.filter(character_count__gte=value)
+
+    def by_characters_max(self, value: int) -> Self:
+        return self.filter(character_count__lte=value)
+
     def by_import_id(self, value: str) -> Self:
         return self.filter(imported_by=value)
 
@@ -176,5 +182,6 @@ SCORE_FILTERS: dict[str, Callable[[Any], Q]] = {
 
 
 def scores_by(scorer: str) -> models.QuerySet[Score]:
-    """The scores by a scorer's present version of the trace that is looked at."""
-    return Score.objects.filter(trace=OuterRef("pk"), scorer=scorer, version=SCORERS[scorer].version)
+    """The scores of the trace that is looked at by `SCORER@VERSION`, or by the present version of `SCORER`."""
+    name, _, version = scorer.partition("@")
+    return Score.objects.filter(trace=OuterRef("pk"), scorer=name, version=version or SCORERS[name].version)

@@ -37,6 +37,7 @@ class Trace(models.Model):
     meta = models.JSONField(null=True, help_text="For filters only: exports read `canonical`.")
     source = models.CharField(max_length=200, blank=True)
     step_count = models.PositiveIntegerField()
+    character_count = models.PositiveIntegerField(help_text="Code points of prompt, steps and final answer together.")
     group = models.CharField(max_length=64, help_text="SHA-256 of what twins share; twins never straddle splits.")
     content_sha256 = models.CharField(max_length=64)
     words = WordsField(default="", editable=False, help_text="For the full-text search only.")

@@ -12,9 +12,9 @@ from traces import ungar
 from traces.models import Trace
 from traces.services.intake import store_stable_traces
 from training.canonical import canonical_json, stable_id
-from training.errors import Fault, Invalid, echo
+from training.errors import Fault, Invalid
 from training.export_rows import trace_facts, trace_row
-from training.schema import kind
+from training.request_fields import choice, flag, read_fields, refuse, whole
 
 COUNTS = range(1, 101)  # of one request
 SEEDS = range(2**63 - 1_000_000)  # and every episode of a request still has a seed
@@ -59,13 +59,10 @@ def status() -> dict[str, Any]:
 def read_request(body: Mapping[str, Any], *, counts: range = COUNTS) -> Request:
     """`count`, and `seed` (drawn if absent), `task`, `persist`. Raises NotInstalled, or Invalid with every fault."""
     ungar.player()
-    checks = {"count": _number(counts), "seed": _number(SEEDS), "task": _task, "persist": _flag}
-    given = {name: body[name] for name in checks if body.get(name) is not None}
-    faults = [fault for name, value in given.items() if (fault := checks[name](name, value))]
+    readers = {"count": whole(counts), "seed": whole(SEEDS), "task": choice(*ungar.TASKS), "persist": flag}
+    given = read_fields({name: body[name] for name in readers if name in body}, readers)
     if "count" not in given:
-        faults.append(Fault(("count",), f"is missing; give {counts[0]} to {counts[-1]}", "missing_field"))
-    if faults:
-        raise Invalid(faults)
+        refuse(f"is missing; give {counts[0]} to {counts[-1]}", "missing_field", ("count",))
     return Request(**({"seed": randbelow(DRAWN_SEEDS)} | given))
 
 
@@ -107,25 +104,3 @@ def _lines(traces: QuerySet[Trace]) -> Iterator[str]:
         facts = trace_facts(trace.created_at, trace.trace_version)
         row = trace_row(str(trace.pk), steps=steps, facts=facts, **content)
         yield canonical_json(row) + "\n"
-
-
-def _number(allowed: range) -> Callable[[str, object], Fault | None]:
-    def check(name: str, value: object) -> Fault | None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return Fault((name,), f"is {kind(value)}; it must be a whole number", "wrong_type")
-        message = f"is {echo(value)}; it must lie between {allowed[0]} and {allowed[-1]}"
-        return None if value in allowed else Fault((name,), message, "number_out_of_range")
-
-    return check
-
-
-def _task(name: str, value: object) -> Fault | None:
-    if isinstance(value, str) and value in ungar.TASKS:
-        return None
-    return Fault((name,), f"must be one of {', '.join(ungar.TASKS)}, not {echo(value)}", "unknown_value")
-
-
-def _flag(name: str, value: object) -> Fault | None:
-    return (
-        None if isinstance(value, bool) else Fault((name,), f"is {kind(value)}; it must be true or false", "wrong_type")
-    )
