@@ -76,7 +76,8 @@ def read_build_request(obj: object) -> BuildRequest:
         faults += invalid.faults
     if faults:
         raise Invalid(faults)
-    return BuildRequest(**given)
+    instruction = RECIPES[given.get("recipe", TRACE_SFT)].instruction
+    return BuildRequest(**({"instruction": instruction} | given))
 
 
 def _with_strategy(given: dict[str, Any]) -> dict[str, Any]:

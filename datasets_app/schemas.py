@@ -24,7 +24,7 @@ class BuildRequest(s.Serializer):
     selection_strategy = s.ChoiceField(STRATEGIES, default="latest")
     seed = s.IntegerField(required=False, help_text="Drawn and recorded when not given.")
     strict = s.BooleanField(default=False, help_text="Makes a missing seed an error for `random`.")
-    recipe = s.ChoiceField(RECIPES, required=False)
+    recipe = s.ChoiceField(list(RECIPES), required=False)
     instruction = s.CharField(required=False)
     session_id = s.CharField(required=False)
     parent_dataset_id = s.UUIDField(required=False)

@@ -14,7 +14,7 @@ from typing import Any
 from training import strict_json
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
-from training.renderers import DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT, check_recipe
+from training.renderers import RECIPES, TRACE_SFT, find_recipe
 from training.shapes import FAMILIES, SIZES
 from training.strict_yaml import parse_yaml
 
@@ -102,7 +102,7 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    recipe: str | None = _option(None, _one_of(RECIPES))  # None: the dataset's
+    recipe: str | None = _option(None, _one_of(tuple(RECIPES)))  # None: the dataset's
     system_instruction: str | None = _option(None, _text(10_000))  # None: the dataset's; "": none
     max_length: int = _option(256, _whole(8, 32_768))  # tokens a sequence
     packing: bool = _option(True, _flag)  # several short rows share a sequence
@@ -168,13 +168,14 @@ class TrainConfig:
     def resolved(self, *, manifest: Mapping[str, Any] | None = None, seed: int | None = None) -> "TrainConfig":
         """This config with nothing left open.
 
-        Recipe and instruction: this config over the dataset's `manifest` over the default. Seed: the one given over
-        this config's, else drawn. Raises Invalid when the manifest names an unknown recipe.
+        Recipe and instruction: this config over the dataset's `manifest` over the default, which for the instruction
+        is the recipe's own. Seed: the one given over this config's, else drawn. Raises Invalid when the manifest names
+        an unknown recipe.
         """
         offered = manifest or {}
         recipe = self.data.recipe or offered.get("recipe") or TRACE_SFT
-        check_recipe(recipe)
-        given = (self.data.system_instruction, offered.get("instruction"), DEFAULT_INSTRUCTION)
+        default = find_recipe(recipe).instruction
+        given = (self.data.system_instruction, offered.get("instruction"), default)
         instruction = next(text for text in given if text is not None)
         seed = self.training.seed if seed is None else seed
         seed = randbelow(MAX_SEED + 1) if seed is None else seed

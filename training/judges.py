@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from training.errors import Fault, Invalid, echo
-from training.renderers import TRACE_SFT, check_recipe
+from training.renderers import REASONING_TAGS, TRACE_SFT, find_recipe
+from training.tags import REASONING, tag_fault, tagged_answer, tagged_steps
 
 MAX_OUTPUT_BYTES = 64 * 1024
 MAX_NUMBER = 64  # characters; a longer number is compared as text
@@ -29,7 +30,7 @@ Item = Mapping[str, Any]
 
 
 class ParsedOutput(NamedTuple):
-    """An output taken apart; `answer` is None when there is no `Answer:` line or nothing after it."""
+    """An output taken apart; `answer` is None where none is given in the way the recipe teaches."""
 
     steps: list[str]
     answer: str | None
@@ -62,7 +63,7 @@ def judge_output(item: Item, output: str, recipe: str, judges: Iterable[str] | N
     for judge in map(find_judge, JUDGES if judges is None else judges):
         judgement = judge.judge(item, output, recipe)
         verdicts[judge.name] = {"version": judge.version, **judgement._asdict()}
-    answer = _answer(item, parse_output(output, recipe))
+    answer = _answer(item, output, recipe)
     return {"answer": answer, "correct": _is_right(item, answer), "judges": verdicts}
 
 
@@ -75,15 +76,25 @@ def find_judge(name: str) -> Judge:
 
 
 def parse_output(output: str, recipe: str) -> ParsedOutput:
-    """The answer is the text after the last `Answer:` that begins a line; the numbered lines above it are the steps.
+    """The steps and the answer that an output shows in the way the recipe teaches. Raises Invalid on an unknown recipe.
 
-    A line without a number continues the step above it. `answer_only_v1` has no steps. Raises Invalid on an
-    unknown recipe.
+    The answer is the text after the last `Answer:` that begins a line; the numbered lines above it are the steps. A
+    line without a number continues the step above it. `answer_only_v1` has no steps. With `reasoning_tags_v1` the
+    steps are the lines between the tags of the reasoning, and the answer is what the last closed answer holds.
     """
-    check_recipe(recipe)
+    find_recipe(recipe)
+    if recipe == REASONING_TAGS:
+        clean, _ = clean_output(output)
+        return ParsedOutput(tagged_steps(clean), tagged_answer(clean))
     above, answer = _split(_lines(output))
     steps = [text for _, text in _numbered(above)] if recipe == TRACE_SFT else []
     return ParsedOutput(steps, answer)
+
+
+def shown_steps(output: str) -> list[str]:
+    """The steps that an output shows, whatever its recipe: between the tags of a reasoning, or else numbered."""
+    is_tagged = output.lstrip().startswith(REASONING.opening)
+    return parse_output(output, REASONING_TAGS if is_tagged else TRACE_SFT).steps
 
 
 def clean_output(text: str) -> tuple[str, bool]:
@@ -122,17 +133,20 @@ def normalise(text: str) -> str:
 
 
 def _judge_answer(item: Item, output: str, recipe: str) -> Judgement:
-    answer = _answer(item, parse_output(output, recipe))
+    answer = _answer(item, output, recipe)
     if answer is None:
-        return Judgement(0.0, "the output ends without an answer after `Answer:`")
+        opening, closing = find_recipe(recipe).answer
+        place = f"between `{opening}` and `{closing}`" if closing else f"after `{opening.strip()}`"
+        return Judgement(0.0, f"the output ends without an answer {place}")
     if _is_right(item, answer):
         return Judgement(1.0, "the answer is the expected one")
     return Judgement(0.0, f"answered {echo(answer)}, expected {echo(item['expected_answer'])}")
 
 
 def _judge_format(item: Item, output: str, recipe: str) -> Judgement:
-    check_recipe(recipe)
-    fault = _format_fault(item, _lines(output), recipe)
+    find_recipe(recipe)
+    is_tagged = recipe == REASONING_TAGS
+    fault = tag_fault(clean_output(output)[0]) if is_tagged else _format_fault(item, _lines(output), recipe)
     return Judgement(0.0, fault) if fault else Judgement(1.0, f"is of the form of {recipe}")
 
 
@@ -146,10 +160,16 @@ def _is_right(item: Item, answer: str | None) -> bool:
     return answer is not None and same_answer(answer, item["expected_answer"])
 
 
-def _answer(item: Item, parsed: ParsedOutput) -> str | None:
+def _answer(item: Item, output: str, recipe: str) -> str | None:
+    """The answer that is judged: what a closing tag ends, or the lines of it that may hold it."""
+    answer = parse_output(output, recipe).answer
+    return answer if answer is None or recipe == REASONING_TAGS else _first_lines(item, answer)
+
+
+def _first_lines(item: Item, answer: str) -> str:
     """As many lines of the answer as the expected one has: talk that follows is a matter of format."""
     wanted = len(item["expected_answer"].strip().split("\n"))
-    return parsed.answer and "\n".join(parsed.answer.split("\n")[:wanted]).strip()
+    return "\n".join(answer.split("\n")[:wanted]).strip()
 
 
 def _format_fault(item: Item, lines: list[str], recipe: str) -> str:
@@ -160,7 +180,7 @@ def _format_fault(item: Item, lines: list[str], recipe: str) -> str:
         return f"has {answers} lines that begin with `Answer:`; one belongs there"
     if answer is None:
         return "has nothing after `Answer:`"
-    if answer != _answer(item, ParsedOutput([], answer)):
+    if answer != _first_lines(item, answer):
         return "goes on after the answer"
     return _reasoning_fault(above) if recipe == TRACE_SFT else "has text before the answer" if above else ""
 

@@ -6,18 +6,75 @@ tokens and people's text are kept apart as segments: a turn token that somebody 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from training.errors import Fault, Invalid, echo
 
-TRACE_SFT = "trace_sft_v1"  # the steps, then the answer
-ANSWER_ONLY = "answer_only_v1"  # the answer alone
-RECIPES = (TRACE_SFT, ANSWER_ONLY)
 DEFAULT_INSTRUCTION = "Show your work as steps"
 START_OF_TURN = "<start_of_turn>"
 END_OF_TURN = "<end_of_turn>"
 
 Row = Mapping[str, Any]
+
+
+class Frame(NamedTuple):
+    """What stands directly before and after a part of a response."""
+
+    opening: str
+    closing: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the model's turn is written: the steps in their frame, one a line, then the answer in its frame.
+
+    What people wrote between the frames is never changed: a step of several lines stays one of several lines.
+    """
+
+    name: str  # with its version: a recipe that models were taught by never changes
+    about: str  # for people who choose one
+    steps: Frame | None  # None leaves them out
+    numbered: bool  # whether `1. `, `2. ` … stand before the steps
+    answer: Frame
+    instruction: str  # stands before the prompt where neither the run's config nor the dataset says anything
+
+
+TRACE_SFT, ANSWER_ONLY, REASONING_TAGS = "trace_sft_v1", "answer_only_v1", "reasoning_tags_v1"
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            TRACE_SFT,
+            "numbered steps, then the answer",
+            steps=Frame("Reasoning:\n", "\n"),
+            numbered=True,
+            answer=Frame("Answer: ", ""),
+            instruction=DEFAULT_INSTRUCTION,
+        ),
+        Recipe(
+            ANSWER_ONLY,
+            "the answer alone",
+            steps=None,
+            numbered=False,
+            answer=Frame("Answer: ", ""),
+            instruction=DEFAULT_INSTRUCTION,
+        ),
+        # The tags of Google Tunix's GRPO examples (google/tunix, tunix/cli/reward_fn/gsm8k.py). No space or newline
+        # stands within them: the full reward there is for an answer that equals the expected one without stripping.
+        Recipe(
+            REASONING_TAGS,
+            "steps and answer in Tunix's tags",
+            steps=Frame("<reasoning>", "</reasoning>"),
+            numbered=False,
+            answer=Frame("<answer>", "</answer>"),
+            instruction=(
+                f"{DEFAULT_INSTRUCTION}, one a line, between <reasoning> and </reasoning>. "
+                "Then write the final answer alone between <answer> and </answer>."
+            ),
+        ),
+    )
+}
 
 
 class Segment(NamedTuple):
@@ -48,14 +105,15 @@ def plain_prompt(prompt: str, instruction: str) -> str:
 
 
 def plain_response(row: Row, recipe: str) -> str:
-    """The model's turn as text without turn tokens; steps are numbered from 1 in order of `i`."""
-    check_recipe(recipe)
-    answer = f"Answer: {row['final_answer']}"
-    if recipe == ANSWER_ONLY:
+    """The model's turn as text without turn tokens; steps stand in order of `i`, numbers begin at 1."""
+    form = find_recipe(recipe)
+    answer = f"{form.answer.opening}{row['final_answer']}{form.answer.closing}"
+    if form.steps is None:
         return answer
-    steps = sorted(row["steps"], key=lambda step: step["i"])
-    numbered = [f"{number}. {step['content']}" for number, step in enumerate(steps, start=1)]
-    return "\n".join(["Reasoning:", *numbered, answer])
+    steps = [step["content"] for step in sorted(row["steps"], key=lambda step: step["i"])]
+    if form.numbered:
+        steps = [f"{number}. {content}" for number, content in enumerate(steps, start=1)]
+    return "".join([form.steps.opening, "\n".join(steps), form.steps.closing, answer])
 
 
 def prompt_segments(prompt: str, instruction: str) -> list[Segment]:
@@ -75,11 +133,12 @@ def response_segments(row: Row, recipe: str) -> list[Segment]:
     return [Segment(plain_response(row, recipe)), Segment(END_OF_TURN, control=True)]
 
 
-def check_recipe(recipe: str) -> None:
-    """Raises Invalid when no recipe has this name."""
-    if recipe not in RECIPES:
-        msg = f"{echo(recipe)} is no recipe; use one of: {', '.join(RECIPES)}"
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises Invalid when there is none."""
+    if not isinstance(name, str) or name not in RECIPES:  # a manifest may hold anything
+        msg = f"{echo(name)} is no recipe; use one of: {', '.join(RECIPES)}"
         raise Invalid(Fault(("recipe",), msg, "unknown_recipe"))
+    return RECIPES[name]
 
 
 def _join(segments: Iterable[Segment]) -> str:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from math import exp, fsum
 
 from training.comparison import Change, Comparison, compare, p_text, verdict
-from training.judges import parse_output
+from training.judges import shown_steps
 from training.markdown import escape, fenced, side_by_side
-from training.renderers import TRACE_SFT
 from training.result_rows import ResultRow, read_results
 from training.statistics import wilson_interval
 
@@ -24,7 +23,7 @@ SHOWN = 2000  # characters of a text that the report repeats; the results file h
 def summarise(rows: Sequence[ResultRow]) -> dict:
     """`{"n_items", "n_scored", "n_skipped", "metrics", "intervals"}` as in eval.json.
 
-    A metric that nothing was measured for is None. `mean_steps` counts numbered steps whatever the recipe, so that
+    A metric that nothing was measured for is None. `mean_steps` counts the steps shown whatever the recipe, so that
     two recipes compare; `loss` is the mean of the items' losses, `perplexity` its exponential.
     """
     scored = [row for row in rows if row["correct"] is not None]
@@ -38,7 +37,7 @@ def summarise(rows: Sequence[ResultRow]) -> dict:
         "metrics": {
             "answer_correctness": _mean(right),
             "format_valid": _mean(formatted),
-            "mean_steps": _mean(len(parse_output(row["output"], TRACE_SFT).steps) for row in scored),
+            "mean_steps": _mean(len(shown_steps(row["output"])) for row in scored),
             "loss": loss,
             "perplexity": exp(loss) if loss is not None and loss < MAX_LOSS else None,
         },

@@ -11,7 +11,7 @@ from datasets_app.build_request import DEFAULT_LIMIT, MAX_LIMIT, STRATEGIES
 from datasets_app.models import Dataset
 from traces.filters import read_query
 from training.errors import Fault, Invalid
-from training.renderers import ANSWER_ONLY, DEFAULT_INSTRUCTION, RECIPES, TRACE_SFT
+from training.renderers import DEFAULT_INSTRUCTION, RECIPES
 from tunixrt.lib.errors import Refused
 
 FILTERS = ("source", "q", "min_score")
@@ -21,7 +21,6 @@ STRATEGY_LABELS = {
     "all": "all, oldest first",
     "stratified": "a share of each stratum",
 }
-RECIPE_LABELS = {TRACE_SFT: "steps, then the answer", ANSWER_ONLY: "the answer alone"}
 
 
 class BuildForm(forms.Form):
@@ -54,7 +53,8 @@ class BuildForm(forms.Form):
         help_text="Decides a random sample. Drawn and recorded when left empty.",
     )
     recipe = forms.ChoiceField(
-        label="What the model learns to write", choices=[(name, f"{RECIPE_LABELS[name]} ({name})") for name in RECIPES]
+        label="What the model learns to write",
+        choices=[(recipe.name, f"{recipe.about} ({recipe.name})") for recipe in RECIPES.values()],
     )
     instruction = forms.CharField(
         label="Instruction before each prompt",

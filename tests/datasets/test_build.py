@@ -178,6 +178,13 @@ def test_bad_input_is_refused_with_its_place_before_any_row_or_directory(home, r
     assert not (home / "datasets").exists()
 
 
+def test_the_instruction_not_given_is_that_of_the_recipe():
+    make_trace()
+    assert build()[0].instruction == "Show your work as steps"
+    assert "between <answer> and </answer>" in build("2", recipe="reasoning_tags_v1")[0].instruction
+    assert build("3", recipe="reasoning_tags_v1", instruction="")[0].instruction == ""
+
+
 @pytest.mark.parametrize("body", [None, [], "x", 3])
 def test_a_request_is_an_object(body):
     with pytest.raises(Invalid):

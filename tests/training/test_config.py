@@ -86,6 +86,15 @@ def test_config_over_manifest_over_default():
     assert given(bare.resolved()) == ("trace_sft_v1", "Show your work as steps")
     assert given(bare.resolved(manifest=manifest)) == ("answer_only_v1", "Be brief")
     assert given(told.resolved(manifest=manifest)) == ("trace_sft_v1", "")
+    tagged = TrainConfig.from_dict(SMALLEST | {"data": {"recipe": "reasoning_tags_v1"}})
+    assert "between <reasoning> and </reasoning>" in tagged.resolved().data.system_instruction
+    assert given(tagged.resolved(manifest=manifest)) == ("reasoning_tags_v1", "Be brief")
+
+
+def test_a_manifest_with_a_recipe_that_is_none_is_refused():
+    for recipe in ("chatty", ["trace_sft_v1"], 7):
+        with pytest.raises(Invalid, match="is no recipe"):
+            TrainConfig.from_dict(SMALLEST).resolved(manifest={"recipe": recipe})
 
 
 def test_a_seed_not_given_is_drawn_once():

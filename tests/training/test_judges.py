@@ -3,14 +3,21 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.errors import Invalid
 from training.golden import golden_traces
-from training.judges import JUDGES, clean_output, judge_output, number, parse_output, same_answer
+from training.judges import JUDGES, clean_output, judge_output, number, parse_output, same_answer, shown_steps
 from training.problems import generate_traces
-from training.renderers import ANSWER_ONLY, RECIPES, TRACE_SFT, plain_response
+from training.renderers import ANSWER_ONLY, REASONING_TAGS, RECIPES, TRACE_SFT, plain_response
 
 WORKED = "Reasoning:\n1. 27 × 20 = 540\n2. 540 - 27 = 513\nAnswer: 513"
+TAGGED = "<reasoning>27 × 20 = 540\n540 - 27 = 513</reasoning><answer>513</answer>"
+# What people ordinarily write: no line break, nothing that reads like a part of the form.
+ORDINARY = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="<>"), min_size=1).filter(
+    lambda text: text.strip() and not text.strip().startswith("Answer:")
+)
 
 
 def judged(output: str, expected: str = "513", recipe: str = TRACE_SFT) -> dict:
@@ -36,6 +43,35 @@ def test_a_right_answer_names_each_judge_with_version_score_and_reason():
 def test_an_output_is_taken_apart_into_steps_and_answer():
     assert parse_output(WORKED, TRACE_SFT) == (["27 × 20 = 540", "540 - 27 = 513"], "513")
     assert parse_output("Answer: 513", ANSWER_ONLY) == ([], "513")
+    assert parse_output(TAGGED, REASONING_TAGS) == (["27 × 20 = 540", "540 - 27 = 513"], "513")
+
+
+@pytest.mark.parametrize(
+    ("output", "steps", "answer"),
+    [
+        (f" {TAGGED}\n", ["27 × 20 = 540", "540 - 27 = 513"], "513"),
+        ("<reasoning>\n a\n\nb \n</reasoning>\n<answer>\n5\n</answer>", ["a", "b"], "5"),
+        ("<reasoning>a</reasoning>5", ["a"], None),
+        ("<reasoning>a\nb", ["a", "b"], None),
+        ("<reasoning>a\n<answer>5</answer>", ["a"], "5"),
+        ("<reasoning>a</reasoning><answer>5", ["a"], None),
+        ("<reasoning>a</reasoning><answer> </answer>", ["a"], None),
+        ("<answer>5</answer><answer>6</answer>", [], "6"),
+        ("<answer>5</answer><answer>6", [], "5"),
+        ("<answer>5\nor 6</answer>", [], "5\nor 6"),
+        ("</answer>5<answer>", [], None),
+        ("Answer: 5", [], None),
+        ("", [], None),
+    ],
+)
+def test_tags_are_taken_apart_and_what_is_not_closed_is_no_answer(output, steps, answer):
+    assert parse_output(output, REASONING_TAGS) == (steps, answer)
+
+
+def test_steps_are_counted_whatever_the_recipe():
+    assert len(shown_steps(WORKED)) == len(shown_steps(TAGGED)) == 2
+    assert shown_steps("<reasoning>only begun") == ["only begun"]
+    assert shown_steps("Answer: 513") == []
 
 
 def test_a_line_without_a_number_continues_its_step():
@@ -68,6 +104,20 @@ def test_the_answer_is_what_follows_the_last_answer_line(output, answer):
 def test_an_answer_of_several_lines_is_compared_whole():
     assert judged("Answer: a\nb", expected="a\nb")["correct"]
     assert not judged("Answer: a\nc", expected="a\nb")["correct"]
+
+
+def test_talk_within_the_tags_of_an_answer_is_part_of_it():
+    assert not judged("<answer>513\nor so</answer>", recipe=REASONING_TAGS)["correct"]
+    assert judged("<answer>a\nb</answer>", "a\nb", REASONING_TAGS)["correct"]
+
+
+@pytest.mark.parametrize("end", range(1, len(TAGGED) + 1))
+def test_an_output_in_tags_that_is_cut_anywhere_scores_nothing(end):
+    verdict = judged(TAGGED[:-end], recipe=REASONING_TAGS)
+    assert verdict["answer"] is None
+    assert {judge["score"] for judge in verdict["judges"].values()} == {0.0}
+    reason = verdict["judges"]["answer_correctness"]["reason"]
+    assert reason == "the output ends without an answer between `<answer>` and `</answer>`"
 
 
 def test_an_output_cut_before_its_answer_is_wrong_and_says_so():
@@ -167,8 +217,28 @@ def test_a_broken_form_is_named(output, reason):
     assert reason in format_reason(output)
 
 
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (f"Well. {TAGGED}", "does not begin with <reasoning>"),
+        ("<reasoning> \n</reasoning><answer>513</answer>", "nothing between the tags of the reasoning"),
+        ("<reasoning>a</reasoning>so<answer>513</answer>", "has text between </reasoning> and <answer>"),
+        ("<reasoning>a</reasoning><answer></answer>", "nothing between the tags of the answer"),
+        (f"{TAGGED} That is all.", "goes on after the answer"),
+        ("<answer>513</answer><reasoning>a</reasoning>", "its tags in another order"),
+        ("</reasoning>a<reasoning><answer>513</answer>", "its tags in another order"),
+        (f"{TAGGED}<answer>514</answer>", "has <answer> 2 times"),
+        ("<reasoning>a<answer>513</answer>", "has </reasoning> 0 times"),
+        ("Answer: 513", "has <reasoning> 0 times"),
+    ],
+)
+def test_broken_tags_are_named(output, reason):
+    assert reason in format_reason(output, REASONING_TAGS)
+
+
 def test_the_form_is_that_of_the_runs_own_recipe():
     assert format_reason("Answer: 513", ANSWER_ONLY) == ""
+    assert format_reason(TAGGED, REASONING_TAGS) == ""
     assert "Reasoning" in format_reason("Answer: 513", TRACE_SFT)
     assert "before the answer" in format_reason(WORKED, ANSWER_ONLY)
 
@@ -184,6 +254,18 @@ def test_what_the_renderer_teaches_is_right_and_well_formed(recipe):
         verdict = judged(plain_response(trace, recipe), trace["final_answer"], recipe)
         assert verdict["correct"], trace
         assert verdict["judges"]["format_valid"]["score"] == 1, verdict
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@given(st.lists(ORDINARY, min_size=1, max_size=5), ORDINARY)
+def test_what_any_recipe_makes_of_an_ordinary_row_is_right_and_well_formed(recipe, contents, answer):
+    steps = [{"i": i, "type": "compute", "content": content} for i, content in enumerate(contents)]
+    row = {"prompt": "…", "steps": steps, "final_answer": answer}
+    verdict = judged(plain_response(row, recipe), answer, recipe)
+    assert verdict["correct"]
+    assert {judge["score"] for judge in verdict["judges"].values()} == {1.0}
+    wanted = [] if recipe == ANSWER_ONLY else [content.strip() for content in contents]
+    assert parse_output(plain_response(row, recipe), recipe).steps == wanted
 
 
 def test_an_unknown_judge_or_recipe_is_refused_by_name():
@@ -216,7 +298,23 @@ def test_a_long_output_is_cut_at_a_whole_character():
     assert len(clean_output("\0" * 70_000)[0].encode()) <= 64 * 1024
 
 
-@pytest.mark.parametrize("unit", ["\0", "\ud800", " ", "\n", "1. ", "Answer:", "Answer:\n", "((", "\x1b[", "1.\n"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\0",
+        "\ud800",
+        " ",
+        "\n",
+        "1. ",
+        "Answer:",
+        "Answer:\n",
+        "<reasoning>",
+        "<answer></answer>",
+        "((",
+        "\x1b[",
+        "1.\n",
+    ],
+)
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_hostile_output_is_judged_in_time_and_cleanly(unit, recipe):
     start = time.monotonic()

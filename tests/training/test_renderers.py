@@ -1,10 +1,17 @@
 """Snapshots: a change of one byte here changes what every model was taught on, so it must be a decision."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from training.errors import Invalid
 from training.renderers import (
     ANSWER_ONLY,
+    DEFAULT_INSTRUCTION,
+    REASONING_TAGS,
+    RECIPES,
     TRACE_SFT,
     plain_prompt,
     plain_response,
@@ -14,41 +21,47 @@ from training.renderers import (
     render_response,
 )
 
-ROW = {
-    "prompt": "What is 27 × 19?",
-    "steps": [
-        {"i": 3, "type": "compute", "content": "27 × 19 = 513"},
-        {"i": 0, "type": "parse", "content": "multiply\ntwo numbers"},
-    ],
-    "final_answer": "513",
-}
+SNAPSHOTS = json.loads((Path(__file__).parents[1] / "fixtures" / "rendered.json").read_bytes())
+CASES = [
+    pytest.param(snapshot, recipe, text, id=f"{recipe}: {snapshot['case']}")
+    for snapshot in SNAPSHOTS
+    for recipe, text in snapshot["texts"].items()
+]
+ROW = SNAPSHOTS[0]["row"]
+# As google/tunix has it in tunix/cli/reward_fn/gsm8k.py; what it finds is compared with the expected answer as it is.
+TUNIX_FORMAT = re.compile(
+    r"^[\s]{0,}<reasoning>.+?</reasoning>.*?<answer>(.+?)</answer>[\s]{0,}$", re.MULTILINE | re.DOTALL
+)
 
 
-def test_a_trace_is_rendered_with_its_steps_numbered_from_one_in_order_of_i():
-    assert render(ROW, TRACE_SFT, "Show your work as steps") == (
-        "<start_of_turn>user\n"
-        "Show your work as steps\n"
-        "\n"
-        "What is 27 × 19?<end_of_turn>\n"
-        "<start_of_turn>model\n"
-        "Reasoning:\n"
-        "1. multiply\n"
-        "two numbers\n"
-        "2. 27 × 19 = 513\n"
-        "Answer: 513<end_of_turn>"
-    )
+@pytest.mark.parametrize(("snapshot", "recipe", "text"), CASES)
+def test_a_row_is_rendered_to_the_byte(snapshot, recipe, text):
+    assert render(snapshot["row"], recipe, snapshot["instruction"]) == text
 
 
-def test_answer_only_has_no_reasoning_block():
-    assert render(ROW, ANSWER_ONLY, "") == (
-        "<start_of_turn>user\nWhat is 27 × 19?<end_of_turn>\n<start_of_turn>model\nAnswer: 513<end_of_turn>"
-    )
+def test_there_is_a_snapshot_of_every_recipe_in_every_case():
+    assert all(list(snapshot["texts"]) == list(RECIPES) for snapshot in SNAPSHOTS)
 
 
-def test_the_prompt_is_the_prefix_of_the_whole():
-    for recipe in (TRACE_SFT, ANSWER_ONLY):
-        assert render(ROW, recipe, "x").startswith(render_prompt(ROW["prompt"], "x"))
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_prompt_is_the_prefix_of_the_whole(recipe):
+    for snapshot in SNAPSHOTS:
+        row, instruction = snapshot["row"], snapshot["instruction"]
+        assert render(row, recipe, instruction).startswith(render_prompt(row["prompt"], instruction))
     assert render_prompt("p", "").endswith("<start_of_turn>model\n")
+
+
+def test_tunix_finds_the_answer_between_its_tags_without_stripping_it():
+    found = TUNIX_FORMAT.search(plain_response(ROW, REASONING_TAGS))
+    assert found
+    assert found[1] == "513"
+
+
+def test_the_instruction_of_a_recipe_is_its_own():
+    instructions = {name: recipe.instruction for name, recipe in RECIPES.items()}
+    assert instructions[TRACE_SFT] == instructions[ANSWER_ONLY] == DEFAULT_INSTRUCTION == "Show your work as steps"
+    for tag in ("<reasoning>", "</reasoning>", "<answer>", "</answer>"):
+        assert instructions[REASONING_TAGS].count(tag) == 1
 
 
 def test_a_turn_token_within_text_stays_text():
@@ -63,6 +76,7 @@ def test_plain_texts_hold_no_turn_tokens():
     assert render_response(ROW, TRACE_SFT) == plain_response(ROW, TRACE_SFT) + "<end_of_turn>"
 
 
-def test_an_unknown_recipe_is_named():
-    with pytest.raises(Invalid, match="'chatty' is no recipe; use one of: trace_sft_v1, answer_only_v1"):
-        render_response(ROW, "chatty")
+@pytest.mark.parametrize("name", ["chatty", "", None, ["trace_sft_v1"], 1])
+def test_what_is_no_recipe_is_named(name):
+    with pytest.raises(Invalid, match="is no recipe; use one of: trace_sft_v1, answer_only_v1, reasoning_tags_v1"):
+        render_response(ROW, name)

@@ -29,7 +29,7 @@ class Command(Base):
         parser.add_argument("--limit", type=int)
         parser.add_argument("--seed", type=int)
         parser.add_argument("--strict", action="store_true", help="A random selection without --seed is an error.")
-        parser.add_argument("--recipe", choices=RECIPES)
+        parser.add_argument("--recipe", choices=list(RECIPES))
         parser.add_argument("--instruction", help="What stands before each prompt; may be empty.")
 
     def run(self, *, meta: list[str], **options: Any) -> dict:
