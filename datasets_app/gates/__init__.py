@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from datasets_app.gates.answers import ConflictingAnswers, Repeats
+from datasets_app.gates.charset import Charset
 from datasets_app.gates.gate import ACTIONS, REFUSE, WARN, Finding, Gate, Row, Taught
-from datasets_app.gates.steps import EmptySteps
+from datasets_app.gates.searches import Emails, Secrets
+from datasets_app.gates.steps import AnswerReadsBack, EmptySteps, RecipeMarks
 from datasets_app.gates.tokens import AnswerFits, PromptParity, StopToken, TrainedTokens
 
 __all__ = [
@@ -23,9 +26,21 @@ __all__ = [
     "open_gates",
 ]
 
-GATES: dict[str, type[Gate]] = {
-    gate.name: gate for gate in (TrainedTokens, AnswerFits, StopToken, PromptParity, EmptySteps)
-}
+READ_IN_ORDER = (
+    TrainedTokens,
+    AnswerFits,
+    StopToken,
+    PromptParity,
+    EmptySteps,
+    RecipeMarks,
+    AnswerReadsBack,
+    ConflictingAnswers,
+    Repeats,
+    Charset,
+    Secrets,
+    Emails,
+)
+GATES: dict[str, type[Gate]] = {gate.name: gate for gate in READ_IN_ORDER}
 CONTAMINATION = "contamination"  # what the firewall finds is recorded as a gate's result is
 NAMES = (*GATES, CONTAMINATION)
 

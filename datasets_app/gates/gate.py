@@ -1,10 +1,11 @@
 """What a gate is: one rule that the rows of a dataset keep, and what became of it at the freeze."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
+from datasets_app.gates.texts import Row, Texts
 from training.packing import Example, encode_examples
 from training.tokenizer import Tokenizer
 
@@ -13,7 +14,6 @@ ACTIONS = (WARN, REFUSE)
 NAMED = 10  # ids that a result names
 KEPT = 200  # findings that a result keeps with their reasons; the others are counted
 
-Row = Mapping[str, Any]  # as in `dataset.jsonl`: id, split, prompt, steps, final_answer, meta
 T = TypeVar("T")
 
 
@@ -47,9 +47,9 @@ class Taught:
         )
 
     @cached_property
-    def texts(self) -> Shared[list[str]]:
-        """Prompt, steps and answer of each row, in one text."""
-        return Shared(lambda rows: [text_of(row) for row in rows])
+    def texts(self) -> Shared[Texts]:
+        """What is written in the rows of a chunk."""
+        return Shared(Texts)
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,3 @@ class Gate:
             "rows": [finding.row for finding in found.kept[:NAMED]],
             "findings": [finding.to_dict() for finding in found.kept],
         }
-
-
-def text_of(row: Row) -> str:
-    """What of a row is taught: its prompt, its steps and its answer."""
-    return "\n".join([row["prompt"], *[step["content"] for step in row["steps"]], row["final_answer"]])

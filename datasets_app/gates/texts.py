@@ -1,0 +1,68 @@
+"""The texts of a chunk of rows, laid out so that searches run at the speed of C."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+
+Row = Mapping[str, Any]  # as in `dataset.jsonl`: id, split, prompt, steps, final_answer, meta
+
+
+class Texts:
+    """What is written in a chunk of rows.
+
+    `taught` has for each row its prompt, steps and answer in one text. `whole` is all of that with the metas, in
+    UTF-8; positions in it lead back to rows by `row_at`.
+    """
+
+    def __init__(self, rows: Sequence[Row]):
+        self._rows = rows
+        self.taught = [
+            "\n".join([row["prompt"], *[step["content"] for step in row["steps"]], row["final_answer"]]) for row in rows
+        ]
+
+    @cached_property
+    def whole(self) -> bytes:
+        return b"".join(self._encoded)
+
+    def row_at(self, position: int) -> int:
+        """The index of the row that holds this position of `whole`."""
+        return bisect_right(self._ends, position)
+
+    @cached_property
+    def _encoded(self) -> list[bytes]:
+        return [
+            b"%b\n%b\n" % (text.encode(errors="replace"), msgspec.json.encode(row["meta"]) if row["meta"] else b"")
+            for text, row in zip(self.taught, self._rows, strict=True)
+        ]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(map(len, self._encoded)))
+
+
+def occurrences(needle: bytes, text: bytes) -> Iterator[int]:
+    """Where `needle` stands in `text`, none of them overlapping."""
+    position = text.find(needle)
+    while position >= 0:
+        yield position
+        position = text.find(needle, position + len(needle))
+
+
+def runs(members: bytes, shortest: int, text: bytes) -> Iterator[tuple[int, int]]:
+    """Where at least `shortest` bytes in a row are `members`: start and end of each such run."""
+    marked = text.translate(bytes(ord("x") if byte in members else ord(" ") for byte in range(256)))
+    for start in _starts(b"x" * shortest, marked):
+        end = marked.find(b" ", start)
+        yield start, end if end >= 0 else len(text)
+
+
+def _starts(run: bytes, marked: bytes) -> Iterator[int]:
+    start = marked.find(run)
+    while start >= 0:
+        yield start
+        end = marked.find(b" ", start)
+        start = marked.find(run, end) if end >= 0 else -1
