@@ -38,6 +38,24 @@ class HoldsWords(Func):
         return f"{column} @@ %s::tsquery", (*parameters, to_tsquery(self.words))
 
 
+class IdBytes(Func):
+    """The id as 16 bytes: an object an id takes longer to make than the database takes to find it."""
+
+    output_field = models.BinaryField()
+
+    def __init__(self):
+        super().__init__(F("pk"))
+
+    def as_sqlite(self, compiler, connection, **context: Any):
+        return compiler.compile(self.source_expressions[0])
+
+    def as_postgresql(self, compiler, connection, **context: Any):
+        return self.as_sql(compiler, connection, function="uuid_send")
+
+    def get_db_converters(self, connection):
+        return [] if connection.vendor == "postgresql" else [lambda digits, *_: bytes.fromhex(digits)]
+
+
 class AmongTexts(Func):
     """The column is one of many texts, which travel as one parameter: thousands cost Django more than the database."""
 

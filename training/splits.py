@@ -1,6 +1,7 @@
 """Which rows are taught, which are held out, and in which order they are drawn: by hash, never by chance."""
 
 import unicodedata
+from hashlib import sha256
 
 from training.canonical import sha256_hex
 from training.problems import PROBLEMS
@@ -26,9 +27,9 @@ def split_of(group: str) -> str:
     return TENTHS[int(sha256_hex(group), 16) % 10]
 
 
-def order_key(seed: int, content_sha256: str) -> str:
+def order_key(seed: int, content_sha256: str) -> bytes:
     """Rows in order of this key are a random sample that stays put when other rows are added."""
-    return sha256_hex(f"{seed}|{content_sha256}")
+    return sha256(f"{seed}|{content_sha256}".encode()).digest()
 
 
 def normalise(prompt: str) -> str:

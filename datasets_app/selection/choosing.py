@@ -8,8 +8,8 @@ from datasets_app.build_request import ALL, LATEST, RANDOM, STRATIFIED
 from datasets_app.seeding import SeededSet
 from datasets_app.selection.draw import Draw, ids_of
 from datasets_app.selection.mixed import mixed, parts
-from datasets_app.selection.pool import matching
-from datasets_app.selection.selection import READ, Selection
+from datasets_app.selection.pool import matching, read
+from datasets_app.selection.selection import Selection
 from datasets_app.selection.stratified import stratified, stratified_shares
 from traces.models import Trace, TraceQuerySet
 
@@ -32,8 +32,10 @@ def select(request: dict[str, Any]) -> Selection:
         return stratified(found, request)
     if strategy == RANDOM:
         return _random(found, request)
-    ordered = found.order_by(*ORDERS[strategy]).values_list("pk", flat=True)
-    return Selection.of(ordered[: request["limit"]].iterator(READ))
+    ids = bytearray()
+    for (trace_id,) in read(found.order_by(*ORDERS[strategy])[: request["limit"]]):
+        ids += trace_id
+    return Selection(ids)
 
 
 def foreseen(request: dict[str, Any]) -> int:
@@ -58,6 +60,6 @@ def texts(selection: Selection) -> Iterator[tuple[UUID, str | None]]:
 
 def _random(found: TraceQuerySet, request: dict[str, Any]) -> Selection:
     draw = Draw(request["seed"], request["limit"])
-    for content, trace_id in found.order_by().values_list("content_sha256", "pk").iterator(READ):
+    for content, trace_id in read(found.order_by(), "content_sha256"):
         draw.add(content, trace_id)
     return Selection(ids_of(draw.records()))

@@ -1,7 +1,5 @@
 """Draws by keyed hash: a trace has its place by its content and the seed, whatever other traces there are."""
 
-from uuid import UUID
-
 import numpy as np
 
 from training.splits import order_key
@@ -20,9 +18,9 @@ class Draw:
         self._records = bytearray()
         self._full = (2 * limit + SPARE) * RECORD.itemsize
 
-    def add(self, content_sha256: str, trace_id: UUID) -> None:
+    def add(self, content_sha256: str, trace_id: bytes) -> None:
         self.seen += 1
-        self._records += bytes.fromhex(order_key(self.seed, content_sha256)) + trace_id.bytes
+        self._records += order_key(self.seed, content_sha256) + trace_id
         if len(self._records) >= self._full:
             self._records = bytearray(self.records())
 

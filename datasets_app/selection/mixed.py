@@ -6,8 +6,8 @@ import numpy as np
 
 from datasets_app.models import Dataset
 from datasets_app.selection.draw import RECORD, Draw, ids_of
-from datasets_app.selection.pool import matching
-from datasets_app.selection.selection import READ, Selection
+from datasets_app.selection.pool import matching, read
+from datasets_app.selection.selection import Selection
 from datasets_app.selection.shares import largest_remainder
 from traces.models import Trace, TraceQuerySet
 from training.errors import Fault, Invalid, echo
@@ -21,7 +21,7 @@ def mixed(request: dict[str, Any]) -> Selection:
     taken, report = np.array([], RECORD), []
     for name, found, asked in parts(request):
         draw = Draw(request["seed"], asked + len(taken))
-        for content, trace_id in found.order_by().values_list("content_sha256", "pk").iterator(READ):
+        for content, trace_id in read(found.order_by(), "content_sha256"):
             draw.add(content, trace_id)
         records = draw.records()
         fresh = records[~np.isin(records, taken)][:asked]

@@ -5,7 +5,6 @@ from typing import Any, Self
 from uuid import UUID
 
 CHUNK = 500  # traces at a time
-READ = 10_000  # ids that the database hands over at a time
 BYTES = 16  # of an id
 
 
@@ -22,11 +21,8 @@ class Selection:
 
     @classmethod
     def of(cls, ids: Iterable[UUID]) -> Self:
-        """The selection of these traces in this order; `ids` may be a stream."""
-        held = bytearray()
-        for trace_id in ids:
-            held += trace_id.bytes
-        return cls(held)
+        """The selection of these traces in this order."""
+        return cls(b"".join(trace_id.bytes for trace_id in ids))
 
     def __len__(self) -> int:
         return len(self._ids) // BYTES
@@ -45,6 +41,12 @@ class Selection:
         """The ids in lists of `size`, the last perhaps shorter."""
         for start in range(0, len(self._ids), size * BYTES):
             yield list(Selection(self._ids[start : start + size * BYTES]))
+
+    def sample(self, most: int) -> list[UUID]:
+        """At most so many of the ids, evenly spread over the order."""
+        size = len(self)
+        places = range(size) if size <= most else (place * size // most for place in range(most))
+        return [UUID(bytes=bytes(self._ids[place * BYTES : (place + 1) * BYTES])) for place in places]
 
     def as_set(self) -> set[bytes]:
         """The ids without their order, as 16 bytes each."""

@@ -8,7 +8,8 @@ import numpy as np
 from django.db.models import Count, F
 
 from datasets_app.selection.draw import RECORD, Draw, ids_of
-from datasets_app.selection.selection import READ, Selection
+from datasets_app.selection.pool import read
+from datasets_app.selection.selection import Selection
 from datasets_app.selection.shares import evenly, largest_remainder
 from datasets_app.strata import EQUAL, MAX_STRATA, MAX_VALUE, NONE, PROPORTIONAL, label_of
 from traces.lookups import MetaScalar
@@ -25,7 +26,7 @@ def stratified(found: TraceQuerySet, request: dict[str, Any]) -> Selection:
     shares, field = stratified_shares(found, request), request["stratify_by"]
     draws = {share["value"]: Draw(request["seed"], share["asked"]) for share in shares if share["asked"]}
     of_value: dict[Any, Draw | None] = {}  # as the database spells it
-    for value, content, trace_id in _with_stratum(found, field, "content_sha256", "pk").iterator(READ):
+    for value, content, trace_id in read(_with_stratum(found, field), "stratum", "content_sha256"):
         if value not in of_value:
             of_value[value] = draws.get(_label(field, value))
         if draw := of_value[value]:
@@ -57,7 +58,7 @@ def _counted(found: TraceQuerySet, field: str) -> dict[str, int]:
     """How many traces each stratum has."""
     counts = Counter[str]()
     try:
-        groups = _with_stratum(found, field).annotate(rows=Count("*"))[: MAX_STRATA + 1]
+        groups = _with_stratum(found, field).values_list("stratum").annotate(rows=Count("*"))[: MAX_STRATA + 1]
         for value, rows in groups:
             counts[_label(field, value)] += rows
     except Invalid as invalid:
@@ -75,10 +76,10 @@ def _check_known(quotas: dict[str, int], strata: dict[str, int]) -> None:
         raise Invalid(Fault(("quotas", place(value)), msg, "unknown_value") for value in unknown)
 
 
-def _with_stratum(found: TraceQuerySet, field: str, *besides: str):
-    """Traces as (value of the stratum as the database spells it, …)."""
+def _with_stratum(found: TraceQuerySet, field: str) -> TraceQuerySet:
+    """Adds `stratum`, the value of the field as the database spells it."""
     value = COLUMNS.get(field) or MetaScalar(field.removeprefix("meta."), MAX_VALUE + 1)
-    return found.order_by().annotate(stratum=value).values_list("stratum", *besides)
+    return found.order_by().annotate(stratum=value)
 
 
 def _label(field: str, value: Any) -> str:
