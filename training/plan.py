@@ -10,7 +10,7 @@ from training.errors import Fault, Invalid, echo
 from training.packing import Example, PackedData, encode_example
 from training.renderers import Row
 from training.shapes import ModelShape, model_shape, parameter_count
-from training.tokenizer import Tokenizer, training_texts
+from training.tokenizer import Tokenizer, tokenizer_for
 
 NAMED_ROWS = 10  # how many overlong rows a message names
 RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
@@ -64,8 +64,7 @@ def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
     """
     data = config.data
     recipe, instruction = data.recipe or "", data.system_instruction or ""
-    train = [row for row in rows if row["split"] == "train"]
-    tokenizer = Tokenizer.train(training_texts(train, instruction), config.tokenizer.vocab_size)
+    tokenizer = tokenizer_for(rows, instruction, config.tokenizer.vocab_size)
     examples = {
         split: [
             encode_example(tokenizer, row, recipe=recipe, instruction=instruction)

@@ -4,7 +4,10 @@ Any text goes in and comes out unchanged. Digits are always single tokens, so th
 tokens enter by their ids only: `<end_of_turn>` inside a person's text is encoded as the characters it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from heapq import heappush, heapreplace
+from itertools import chain
 from pathlib import Path
 
 from tokenizers import Tokenizer as Backend
@@ -26,13 +29,40 @@ from training.renderers import (
 )
 
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", START_OF_TURN, END_OF_TURN)  # ids 0 to 5, the first four as Gemma
+LEARNED_ROWS = 20_000  # of a train split: more change few merges, and cost time and memory
+TOKENIZER_VERSION = 1  # goes up whenever `tokenizer_for` gives another tokenizer for the same arguments
 
 
-def training_texts(rows: Iterable[Row], instruction: str) -> Iterable[str]:
-    """The text a tokenizer learns from: the same for every recipe, so that two arms of a comparison share it."""
+def tokenizer_for(rows: Iterable[Row], instruction: str, vocab_size: int) -> "Tokenizer":
+    """The tokenizer of a dataset, learned from its train split. `rows` (of all splits) are read once.
+
+    Of a train split of more than LEARNED_ROWS those rows are taken whose ids have the smallest SHA-256: a function of
+    the rows alone, so a run and a page that shows its tokens have the same tokenizer. In memory are their texts.
+    """
+    train = (row for row in rows if row["split"] == "train")
+    return Tokenizer.train(_sampled_texts(train, instruction), vocab_size)
+
+
+def training_texts(rows: Iterable[Row], instruction: str) -> Iterator[str]:
+    """The text a tokenizer learns from: the same for every recipe, so that two arms of a comparison share it.
+
+    The tags of `reasoning_tags_v1` are learned where the instruction names them, as that recipe's own does.
+    """
     for row in rows:
         yield f"user\n{plain_prompt(row['prompt'], instruction)}"
         yield f"model\n{plain_response(row, TRACE_SFT)}"
+
+
+def _sampled_texts(rows: Iterable[Row], instruction: str) -> Iterator[str]:
+    """The texts of at most LEARNED_ROWS rows, in the rows' order."""
+    kept: list[tuple[int, int, list[str]]] = []  # a heap: on top is what the next smaller hash pushes out
+    for place, row in enumerate(rows):
+        key = -int.from_bytes(sha256(str(row["id"]).encode()).digest())
+        if len(kept) < LEARNED_ROWS:
+            heappush(kept, (key, place, list(training_texts([row], instruction))))
+        elif key > kept[0][0]:
+            heapreplace(kept, (key, place, list(training_texts([row], instruction))))
+    return chain.from_iterable(texts for _, _, texts in sorted(kept, key=lambda entry: entry[1]))
 
 
 class Tokenizer:
@@ -95,6 +125,10 @@ class Tokenizer:
         """Text of any ids: bytes that are no UTF-8, and NUL, become U+FFFD; control tokens show by name."""
         return self._backend.decode(list(ids), skip_special_tokens=False).replace("\0", "\ufffd")
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes that a token stands for: a part of a character's UTF-8 or more; a control token's name."""
+        return (self._backend.id_to_token(token_id) or "").translate(BYTES).encode("latin-1")
+
     def _encode(self, segments: Iterable[Segment]) -> list[int]:
         ids: list[int] = []
         for segment in segments:
@@ -109,3 +143,13 @@ def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     """Cuts texts before any merging; `training.pieces` relies on where it does."""
     digits = pre_tokenizers.Digits(individual_digits=True)
     return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+
+
+def _byte_alphabet() -> dict[int, int]:
+    """Byte-level BPE writes bytes that are no printable Latin-1 as characters from U+0100 on (Radford et al. 2019)."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {0x100 + place: byte for place, byte in enumerate(others)}
+
+
+BYTES = _byte_alphabet()

@@ -1,4 +1,6 @@
 import random
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 
 from training.errors import Invalid
 from training.renderers import ANSWER_ONLY, TRACE_SFT, render_prompt, render_response
-from training.tokenizer import SPECIAL_TOKENS, Tokenizer, training_texts
+from training.tokenizer import SPECIAL_TOKENS, Tokenizer, tokenizer_for, training_texts
 
 ROWS = [
     {
@@ -31,6 +33,37 @@ def test_the_same_rows_give_the_same_tokenizer_in_any_order(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def saved(tokenizer: Tokenizer, path: Path) -> bytes:
+    tokenizer.save(path)
+    return path.read_bytes()
+
+
+def in_splits(rows: list[dict]) -> list[dict]:
+    """Rows that no two tokenizers of 300 tokens learn the same from."""
+    words = (sha256(str(n).encode()).hexdigest() for n in range(len(rows)))
+    splits = ["test", "train", "train", "train"] * len(rows)
+    parts = zip(rows, words, splits, strict=False)
+    return [row | {"id": str(n), "split": split, "prompt": word} for n, (row, word, split) in enumerate(parts)]
+
+
+def test_a_dataset_has_the_tokenizer_of_its_whole_train_split(tmp_path):
+    rows = in_splits(ROWS)
+    train = [row for row in rows if row["split"] == "train"]
+    plain = Tokenizer.train(training_texts(train, "Add"), 300)
+    assert saved(tokenizer_for(iter(rows), "Add", 300), tmp_path / "a") == saved(plain, tmp_path / "b")
+
+
+def test_a_large_dataset_has_the_tokenizer_of_the_rows_with_the_smallest_hashes(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.tokenizer.LEARNED_ROWS", 20)
+    rows = in_splits(ROWS)
+    train = [row for row in rows if row["split"] == "train"]
+    chosen = sorted(train, key=lambda row: sha256(row["id"].encode()).hexdigest())[:20]
+    plain = saved(Tokenizer.train(training_texts(chosen, "Add"), 300), tmp_path / "a")
+    for name, given_rows in (("b", rows), ("c", rows[::-1])):
+        assert saved(tokenizer_for(iter(given_rows), "Add", 300), tmp_path / name) == plain
+    assert saved(Tokenizer.train(training_texts(train, "Add"), 300), tmp_path / "d") != plain
+
+
 def test_a_saved_tokenizer_encodes_alike(tmp_path):
     TOKENIZER.save(tmp_path / "tokenizer.json")
     again = Tokenizer.load(tmp_path / "tokenizer.json")
@@ -41,6 +74,12 @@ def test_a_saved_tokenizer_encodes_alike(tmp_path):
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_any_text_comes_back_unchanged(text):
     assert TOKENIZER.decode(TOKENIZER.encode_prompt(text, "")) == "<bos>" + render_prompt(text, "")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_tokens_stand_for_the_bytes_of_the_text(text):
+    tokens = TOKENIZER.encode_prompt(text, "")
+    assert b"".join(map(TOKENIZER.token_bytes, tokens)) == b"<bos>" + render_prompt(text, "").encode()
 
 
 @given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1)))
