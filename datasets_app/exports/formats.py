@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from uuid import uuid5
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 
 from datasets_app.exports.frozen import RawRow, Row, canonical_lines, read_blocks
 from datasets_app.models import Dataset, DatasetItem
 from traces.models import StepReview
 from training.canonical import STABLE_IDS
 from training.errors import Fault, Invalid, echo
-from training.export_rows import trace_facts, trace_row
+from training.export_rows import trace_row
 from training.renderers import plain_prompt, plain_response, render
 
 PARQUET = "parquet"  # the format that is a directory, not lines
@@ -22,8 +23,9 @@ LookUp = Callable[[QuerySet[DatasetItem]], Mapping[int, Any]]  # what the databa
 def exported(dataset: Dataset, format: str, split: str | None) -> Iterator[bytes]:
     """The lines of an export, some hundred at a time, in the manifest's order and in constant memory."""
     export = EXPORTS[format]
+    items = dataset.items.filter(split=split) if split else dataset.items.all()
     for positions, rows in read_blocks(dataset.rows_path, split, export.row_type):
-        known = export.look_up(dataset.items.filter(position__in=positions)) if export.look_up else {}
+        known = export.look_up(items.filter(position__range=(positions[0], positions[-1]))) if export.look_up else {}
         pairs = zip(positions, rows, strict=True)
         converted = [export.convert(row, dataset, known.get(position, {})) for position, row in pairs]
         if wanted := [row for row in converted if row is not None]:
@@ -99,8 +101,18 @@ def _stepwise(row: Row, dataset: Dataset, opinions: Mapping[int, set[bool]]) -> 
 
 def _facts(items: QuerySet[DatasetItem]) -> dict[int, dict[str, str]]:
     """What a trace has beside its content."""
-    found = items.values_list("position", "trace__created_at", "trace__trace_version").order_by()
-    return {position: trace_facts(created_at, version) for position, created_at, version in found}
+    created_at = Cast(
+        "trace__created_at", TextField()
+    )  # as text: a driver takes longer to make a time than to fetch it
+    found = items.values_list("position", created_at, "trace__trace_version").order_by()
+    return {place: {"created_at": _utc(moment), "trace_version": version} for place, moment, version in found}
+
+
+def _utc(moment: str) -> str:
+    """`2026-01-01 12:00:00`, with or without a fraction and `+00`, as `trace_facts` writes a time."""
+    day, time = moment.removesuffix("+00").split(" ")
+    seconds, _, fraction = time.partition(".")
+    return f"{day}T{seconds}.{fraction:0<6}Z"
 
 
 def _opinions(items: QuerySet[DatasetItem]) -> dict[int, dict[int, set[bool]]]:
