@@ -34,4 +34,6 @@ def order_key(seed: int, content_sha256: str) -> bytes:
 
 def normalise(prompt: str) -> str:
     """`prompt` without what makes no difference to its meaning: case, spacing, Unicode's several spellings."""
+    if prompt.isascii() and prompt.isprintable() and "  " not in prompt:
+        return prompt.strip(" ").lower()  # the same, in a third of the time
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())

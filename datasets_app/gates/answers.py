@@ -3,7 +3,6 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,7 @@ class ConflictingAnswers(Gate):
     def find(self, rows: Sequence[Row]) -> Iterator[Finding]:
         answers = [hash(meaning(row["final_answer"])) for row in rows]
         self._answers.extend(answers)
-        for index, earlier in self._prompts.again([hash(splits.normalise(row["prompt"])) for row in rows]):
+        for index, earlier in self._prompts.again(hash(splits.normalise(row["prompt"])) for row in rows):
             if self._answers[earlier] != answers[index]:
                 self._contested.append(earlier)
                 why = f"answers its prompt otherwise than the row at position {earlier}"
@@ -40,7 +39,7 @@ class ConflictingAnswers(Gate):
 
 
 class Repeats(Gate):
-    """Rows are the same when prompt, steps and answer are, to the letter; their metas may differ."""
+    """Rows are the same when prompt, steps and answer are, to the letter; types of steps and metas may differ."""
 
     name = "repeats"
     rule = "no row is there twice"
@@ -50,7 +49,8 @@ class Repeats(Gate):
         self._contents = FirstSeen()
 
     def find(self, rows: Sequence[Row]) -> Iterator[Finding]:
-        for index, earlier in self._contents.again([hash(_content(row)) for row in rows]):
+        texts = self.taught.texts(rows).taught
+        for index, earlier in self._contents.again(map(hash, map(_content, rows, texts))):
             why = f"says what the row at position {earlier} says"
             yield Finding(rows[index]["id"], why, {"position": earlier})
 
@@ -67,6 +67,9 @@ def _short_meaning(answer: str) -> str:
     return judges.normalise(answer) if number is None else f"\0{number}"
 
 
-def _content(row: Row) -> tuple[Any, ...]:
-    steps = [(step["i"], step["type"], step["content"]) for step in row["steps"]]
-    return row["prompt"], row["final_answer"], *steps
+def _content(row: Row, text: str) -> tuple[str | int, ...]:
+    """The text of a row and where it is cut: most steps have no lines of their own, so that one number says it all."""
+    prompt, steps = len(row["prompt"]), row["steps"]
+    if text.count("\n", prompt) == len(steps) + 1:
+        return text, prompt
+    return text, prompt, *(len(step["content"]) for step in steps)

@@ -30,23 +30,23 @@ class Characters:
 
     def look(self, texts: Sequence[str]) -> Iterator[Written]:
         """How each of the texts is written."""
-        codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-        kinds = self._kinds_of(codes)
-        ends = np.cumsum([len(text) for text in texts])
-        for text, end in zip(texts, ends.tolist(), strict=True):
-            yield self._written(text, kinds[end - len(text) : end])
+        kinds = self._kinds_of("".join(texts))
+        lengths = [len(text) for text in texts]
+        owners = np.repeat(np.arange(len(texts)) * KINDS, lengths)
+        counts = np.bincount(owners + kinds, minlength=len(texts) * KINDS).reshape(-1, KINDS)
+        letters = counts[:, SCRIPTS:]
+        most, half = letters.argmax(axis=1), letters.sum(axis=1) / 2
+        end = 0
+        for index, text in enumerate(texts):
+            end += len(text)
+            if why := _fault(text, kinds[end - len(text) : end], counts[index]):
+                yield Written(why=why)
+            else:
+                script = int(most[index])
+                yield Written(self._scripts[script] if letters[index, script] > half[index] else "")
 
-    def _written(self, text: str, kinds: np.ndarray) -> Written:
-        counts = np.bincount(kinds, minlength=KINDS)
-        if counts[STRAY]:
-            return Written(why=stray(text[int(np.argmax(kinds == STRAY))], int(counts[STRAY])))
-        if counts[INVISIBLE] >= INVISIBLE_RUN and bytes([INVISIBLE]) * INVISIBLE_RUN in kinds.tobytes():
-            return Written(why=f"holds {counts[INVISIBLE]} invisible characters, {INVISIBLE_RUN} or more in a row")
-        letters = counts[SCRIPTS:]
-        most = int(np.argmax(letters))
-        return Written(self._scripts[most] if 2 * letters[most] > letters.sum() else "")
-
-    def _kinds_of(self, codes: np.ndarray) -> np.ndarray:
+    def _kinds_of(self, text: str) -> np.ndarray:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         kinds = self._kinds[codes]
         if not kinds.all():
             for code in np.unique(codes[kinds == UNSEEN]).tolist():
@@ -71,8 +71,15 @@ class Characters:
         return SCRIPTS + self._scripts.index(name)
 
 
-def stray(char: str, count: int) -> str:
-    """Says that a text holds characters that nobody writes, and which is the first."""
+def _fault(text: str, kinds: np.ndarray, counts: np.ndarray) -> str:
+    if counts[STRAY]:
+        return _stray(text[int(np.argmax(kinds == STRAY))], int(counts[STRAY]))
+    if counts[INVISIBLE] >= INVISIBLE_RUN and bytes([INVISIBLE]) * INVISIBLE_RUN in kinds.tobytes():
+        return f"holds {counts[INVISIBLE]} invisible characters, {INVISIBLE_RUN} or more in a row"
+    return ""
+
+
+def _stray(char: str, count: int) -> str:
     kind = "replacement" if char == "\ufffd" else STRAY_CATEGORIES[unicodedata.category(char)]
     more = f" and {count - 1} more such" if count > 1 else ""
     return f"holds the {kind} character U+{ord(char):04X}{more}"

@@ -2,15 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
-from datasets_app.gates.characters import Characters, Written, stray
+from datasets_app.gates.characters import Characters, Written
 from datasets_app.gates.gate import KEPT, Finding, Findings, Gate, Row, Taught
 
 RARE = 0.01  # of the rows
 LETTER = re.compile("[A-Za-z]")
-CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
-NO_CONTROL = bytes(byte for byte in range(256) if not CONTROL.match(chr(byte)))
+NO_CONTROL = bytes([*b"\t\n\r", *range(0x20, 0x7F), *range(0x80, 0x100)])
+LATIN, NONE = Written("LATIN"), Written()  # ASCII texts, which are known without counting
 
 
 class Charset(Gate):
@@ -25,17 +25,17 @@ class Charset(Gate):
         self._rows: Counter[str] = Counter()  # by script
         self._first: dict[str, list[str]] = {}  # ids of the first rows of a script
 
-    def find(self, rows: Sequence[Row]) -> Iterable[Finding]:
+    def find(self, rows: Sequence[Row]) -> Iterator[Finding]:
         texts = self.taught.texts(rows)
         controls = bool(texts.whole.translate(None, delete=NO_CONTROL))
-        wide = [index for index, text in enumerate(texts.taught) if not text.isascii()]
-        written = dict(zip(wide, self._characters.look([texts.taught[index] for index in wide]), strict=True))
-        for index, text in enumerate(texts.taught):
-            found = written.get(index) or _ascii(text, controls)
-            if found.why:
-                yield Finding(rows[index]["id"], found.why)
-            elif found.script:
-                self._note(found.script, rows[index]["id"])
+        plain = [text.isascii() and not controls for text in texts.taught]
+        written = self._characters.look([text for text, known in zip(texts.taught, plain, strict=True) if not known])
+        for row, text, known in zip(rows, texts.taught, plain, strict=True):
+            script, why = LATIN if known and LETTER.search(text) else NONE if known else next(written)
+            if why:
+                yield Finding(row["id"], why)
+            elif script:
+                self._note(script, row["id"])
 
     def found(self) -> Findings:
         """What the rows showed one by one, and then the scripts that few of them are in."""
@@ -53,9 +53,3 @@ class Charset(Gate):
         first = self._first.setdefault(script, [])
         if len(first) < KEPT:
             first.append(row_id)
-
-
-def _ascii(text: str, controls: bool) -> Written:
-    """How an ASCII text is written, which is known without counting."""
-    found = CONTROL.findall(text) if controls else []
-    return Written(why=stray(found[0], len(found))) if found else Written("LATIN" if LETTER.search(text) else "")

@@ -1,6 +1,6 @@
 """Which of many things were there before: a hash table of numbers, in some twenty bytes a thing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -19,12 +19,12 @@ class FirstSeen:
         self._positions = np.zeros(4097, np.uint32)
         self._taken = self._count = 0
 
-    def again(self, hashes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    def again(self, hashes: Iterable[int]) -> Iterator[tuple[int, int]]:
         """Those of the next things that were there before: (index in `hashes`, position where it stood first).
 
         Positions count all things ever given, from 0.
         """
-        first = self._add(np.array(hashes, np.int64).view(np.uint64))
+        first = self._add(np.fromiter(hashes, np.int64).view(np.uint64))
         here = self._count - len(first) + np.arange(len(first))
         for index in np.flatnonzero(first != here).tolist():
             yield index, int(first[index])

@@ -28,15 +28,14 @@ TOKEN = re.compile(
     rb")"
 )
 TOKEN_CHARACTERS = LETTERS + DIGITS + b"_-."
-SHORTEST_TOKEN = 20
 PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 # A name for a secret, a sign, and a literal that ends where a literal ends: no call, no variable, no template.
-ASSIGNED_WORDS = (b"passw", b"pwd", b"secret", b"api_key", b"apikey", b"access_token", b"auth_token")
-ASSIGNED = re.compile(
-    rb"(?:password|passwd|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|api_?key|(?:access|auth)_token)"
-    rb"""\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?([^\s"'\\`,;:=(){}<>\[\]$*&|]{6,128}+)(?=[\s"'\\`,;]|\Z)""",
-    re.IGNORECASE,
+SIGN = rb"""\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?"""
+PASSWORDS = (b"passw", b"pwd")
+PASSWORD = re.compile(
+    rb"(?:password|passwd|pwd)" + SIGN + rb"""([^\s"'\\`,;:=(){}<>\[\]$*&|]{6,128}+)(?=[\s"'\\`,;]|\Z)""", re.IGNORECASE
 )
+KEY_BEFORE = re.compile(rb"(?:secret|api|access|auth)[_-]?(?:access_?)?(?:key|token)?" + SIGN + rb"\Z", re.IGNORECASE)
 PLACEHOLDERS = (b"example", b"password", b"changeme", b"placeholder", b"xxxx", b"your", b"secret", b"1234")
 ADDRESS_REACH = 320  # bytes around an @ that can belong to it
 
@@ -87,10 +86,11 @@ class Secrets(Search):
     says = "holds what looks like a"
 
     def search(self, text: bytes) -> Iterator[Hit]:
-        yield from _tokens(text)
+        for start, end in runs(TOKEN_CHARACTERS, text):
+            yield from _tokens(text, start, end)
         yield from _private_keys(text)
-        yield from _assigned(text)
-        yield from _in_addresses(text)
+        yield from _passwords(text)
+        yield from _passwords_in_addresses(text)
 
 
 class Emails(Search):
@@ -107,11 +107,14 @@ class Emails(Search):
                 yield Hit(at, "e-mail_address", local + b"@" + domain[0])
 
 
-def _tokens(text: bytes) -> Iterator[Hit]:
-    for start, end in runs(TOKEN_CHARACTERS, SHORTEST_TOKEN, text):
-        for match in TOKEN.finditer(text, start, end):
-            if not match[0].endswith(b"EXAMPLE"):  # as in the makers' own documentation
-                yield Hit(match.start(), str(match.lastgroup), match[0])
+def _tokens(text: bytes, start: int, end: int) -> Iterator[Hit]:
+    """What is a token by its form, or by the name that a long run of letters and digits is assigned to."""
+    for match in TOKEN.finditer(text, start, end):
+        if not match[0].endswith(b"EXAMPLE"):  # as in the makers' own documentation
+            yield Hit(match.start(), str(match.lastgroup), match[0])
+    value = text[start:end]
+    if KEY_BEFORE.search(text, max(0, start - 32), start) and _is_literal(value):
+        yield Hit(start, "key", value)
 
 
 def _private_keys(text: bytes) -> Iterator[Hit]:
@@ -120,16 +123,15 @@ def _private_keys(text: bytes) -> Iterator[Hit]:
             yield Hit(match.start(), "private_key", match[0])
 
 
-def _assigned(text: bytes) -> Iterator[Hit]:
+def _passwords(text: bytes) -> Iterator[Hit]:
     lowered = text.lower()
-    for word in ASSIGNED_WORDS:
+    for word in PASSWORDS:
         for position in occurrences(word, lowered):
-            match = ASSIGNED.match(text, position)
-            if match and _is_literal(match[1]):
+            if (match := PASSWORD.match(text, position)) and _is_literal(match[1]):
                 yield Hit(position, "password", match[0])
 
 
-def _in_addresses(text: bytes) -> Iterator[Hit]:
+def _passwords_in_addresses(text: bytes) -> Iterator[Hit]:
     """`scheme://user:password@host`."""
     for at in occurrences(b"@", text):
         before = text[max(0, at - ADDRESS_REACH) : at]
@@ -142,7 +144,7 @@ def _in_addresses(text: bytes) -> Iterator[Hit]:
 
 
 def _is_literal(value: bytes) -> bool:
-    """A password that somebody chose or drew: it has a digit, and is no example."""
+    """Whether somebody chose or drew it, and it is no example: it has a digit."""
     return any(byte in DIGITS for byte in value) and not _is_placeholder(value)
 
 

@@ -15,9 +15,13 @@ class EmptySteps(Gate):
 
     def find(self, rows: Sequence[Row]) -> Iterator[Finding]:
         for row in rows:
-            for number, step in enumerate(row["steps"], start=1):
-                if not _says_something(step["content"]):
-                    yield Finding(row["id"], f"step {number} holds neither a letter nor a digit", {"step": step["i"]})
+            for step in row["steps"]:
+                content = step["content"]
+                # Most steps begin or end with a letter or a digit: only the others are gone through.
+                if not (content[:1].isalnum() or content[-1:].isalnum() or any(map(str.isalnum, content))):
+                    yield Finding(
+                        row["id"], f"step {step['i']} holds neither a letter nor a digit", {"step": step["i"]}
+                    )
                     break
 
 
@@ -46,7 +50,7 @@ class RecipeMarks(Gate):
         for row, text in zip(rows, self.taught.texts(rows).taught, strict=True):
             if "<" in text and (mark := next((mark for mark in (START_OF_TURN, END_OF_TURN) if mark in text), None)):
                 yield Finding(row["id"], f"holds {mark} as text")
-            elif "<" in text or _has_lines(row):
+            elif "<" in text or _has_lines(row, text):
                 item = {"expected_answer": row["final_answer"]}
                 response = plain_response(row, self.taught.recipe)
                 judgement = JUDGES["format_valid"].judge(item, response, self.taught.recipe)
@@ -54,15 +58,11 @@ class RecipeMarks(Gate):
                     yield Finding(row["id"], f"its own response {judgement.reason}")
 
 
-def _says_something(content: str) -> bool:
-    """Whether there is a letter or a digit; most texts have one at an end, and only the others are gone through."""
-    return content[:1].isalnum() or content[-1:].isalnum() or any(map(str.isalnum, content))
-
-
 def _surely_read(answer: str, text: str) -> bool:
     """Whether an answer is one line of a short row without tags: those are read back under every recipe."""
     return answer.isprintable() and bool(answer.strip()) and "<" not in text and len(text) <= SHORT
 
 
-def _has_lines(row: Row) -> bool:
-    return "\n" in row["final_answer"] or any("\n" in step["content"] for step in row["steps"])
+def _has_lines(row: Row, text: str) -> bool:
+    """Whether the steps or the answer break into lines within: in `text` one stands before each of them."""
+    return text.count("\n", len(row["prompt"])) > len(row["steps"]) + 1

@@ -7,7 +7,9 @@ from itertools import accumulate
 from typing import Any
 
 import msgspec
+import numpy as np
 
+LONG_RUN = 20  # bytes
 Row = Mapping[str, Any]  # as in `dataset.jsonl`: id, split, prompt, steps, final_answer, meta
 
 
@@ -52,17 +54,15 @@ def occurrences(needle: bytes, text: bytes) -> Iterator[int]:
         position = text.find(needle, position + len(needle))
 
 
-def runs(members: bytes, shortest: int, text: bytes) -> Iterator[tuple[int, int]]:
-    """Where at least `shortest` bytes in a row are `members`: start and end of each such run."""
+def runs(members: bytes, text: bytes) -> Iterator[tuple[int, int]]:
+    """Where at least LONG_RUN bytes in a row are `members`: start and end of each such run."""
     marked = text.translate(bytes(ord("x") if byte in members else ord(" ") for byte in range(256)))
-    for start in _starts(b"x" * shortest, marked):
-        end = marked.find(b" ", start)
-        yield start, end if end >= 0 else len(text)
-
-
-def _starts(run: bytes, marked: bytes) -> Iterator[int]:
-    start = marked.find(run)
-    while start >= 0:
-        yield start
-        end = marked.find(b" ", start)
-        start = marked.find(run, end) if end >= 0 else -1
+    # So long a run holds four words of four bytes in a row: numpy looks at a quarter of the places.
+    words = np.frombuffer(marked[: len(marked) // 4 * 4], np.uint32) == int.from_bytes(b"xxxx")
+    end = 0
+    for word in np.flatnonzero(words[:-3] & words[1:-2] & words[2:-1] & words[3:]).tolist():
+        if word * 4 >= end:
+            start, end = marked.rfind(b" ", 0, word * 4) + 1, marked.find(b" ", word * 4)
+            end = len(text) if end < 0 else end
+            if end - start >= LONG_RUN:
+                yield start, end

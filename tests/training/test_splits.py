@@ -1,9 +1,13 @@
 """Rows fall into splits by what they ask, and into order by what they say."""
 
+import unicodedata
 from collections import Counter
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from training.problems import generate_traces
-from training.splits import SPLIT_RULE, SPLITS, group_of, order_key, split_of
+from training.splits import SPLIT_RULE, SPLITS, group_of, normalise, order_key, split_of
 
 
 def test_a_group_always_falls_into_the_same_split():
@@ -35,6 +39,11 @@ def test_prompts_that_differ_in_case_spacing_or_spelling_of_unicode_are_twins():
     assert group_of({"prompt": "  What  IS\n2?"}) == group_of({"prompt": "what is 2?", "meta": None})
     assert group_of({"prompt": "caf\u00e9"}) == group_of({"prompt": "cafe\u0301"})
     assert group_of({"prompt": "What is 2?"}) != group_of({"prompt": "What is 3?"})
+
+
+@given(st.text() | st.text("aB \t\n\x1c\x1fé"))
+def test_every_prompt_is_normalised_alike(prompt):
+    assert normalise(prompt) == " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 
 
 def test_problems_bring_their_own_groups():
