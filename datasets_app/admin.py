@@ -15,7 +15,17 @@ from tunixrt.lib.errors import Refused
 
 @admin.register(Dataset)
 class DatasetAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("key", "status", "trace_count", "recipe", "content_sha256", "created_by", "created_at", "page")
+    list_display = (
+        "key",
+        "status",
+        "trace_count",
+        "leak_count",
+        "recipe",
+        "content_sha256",
+        "created_by",
+        "created_at",
+        "page",
+    )
     list_filter = ("status", "recipe")
     search_fields = ("key", "content_sha256")
     list_select_related = ("created_by",)

@@ -1,14 +1,19 @@
 """The rows of a dataset: how a trace becomes a line of `dataset.jsonl`, and how lines are read back."""
 
-import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from training.canonical import canonical_json
 from training.errors import Fault, Invalid, echo
 from training.splits import SPLITS
+
+CHUNK = 500  # rows at a time
+decode = msgspec.json.Decoder().decode  # as the standard library's, several times as fast: our lines are canonical
 
 
 def row_of(trace_id: UUID, split: str, payload: dict) -> dict[str, Any]:
@@ -26,9 +31,16 @@ def read_lines(path: Path, split: str | None = None) -> Iterator[dict[str, Any]]
     """The rows of a frozen file, or of one split of it, one at a time."""
     with path.open("rb") as file:
         for line in file:
-            row = json.loads(line)
+            row = decode(line)
             if split in (None, row["split"]):
                 yield row
+
+
+def read_chunks(path: Path, split: str | None = None) -> Iterator[list[dict[str, Any]]]:
+    """As `read_lines`, some hundred rows at a time."""
+    rows = read_lines(path, split)
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
 
 
 def check_split(split: str | None) -> None:

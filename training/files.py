@@ -1,5 +1,6 @@
 """Files that are either whole or absent: write aside, fsync, rename."""
 
+import glob
 import json
 import os
 import shutil
@@ -57,6 +58,12 @@ def directory_atomic(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     fsync_directory(path.parent)
+
+
+def clear_aside(path: Path) -> None:
+    """Removes what `directory_atomic` left beside `path` when its process was killed."""
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def append_line(path: Path, line: str) -> None:

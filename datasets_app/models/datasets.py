@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -22,6 +23,10 @@ class DatasetQuerySet(models.QuerySet):
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
+
+    def related_to(self, dataset: "Dataset") -> Self:
+        """The versions of the same name, and what was made after this dataset."""
+        return self.filter(Q(name=dataset.name) | Q(parent=dataset))
 
     def with_key(self, key: str) -> Self:
         """The dataset of exactly this key, as a queryset of one or none; nothing for what cannot be a key."""
@@ -92,6 +97,11 @@ class Dataset(models.Model):
 
     def move(self, to: str, **fields: Any) -> None:
         move(self, to, transitions=self.TRANSITIONS, **fields)
+
+    @property
+    def refusing(self) -> list[dict[str, Any]]:
+        """The results of the gates that refuse these rows."""
+        return [gate for gate in self.gates if gate.get("action") == "refuse" and gate["count"]]
 
     @property
     def is_contaminated(self) -> bool:

@@ -1,20 +1,26 @@
-"""How a dataset comes to be: selected, written into the database, hashed, put on disk, frozen."""
+"""How a dataset comes to be: traces are chosen, split, written, passed through the gates, and frozen."""
 
-import json
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
-from datasets_app.manifest import manifest
-from datasets_app.models import Dataset, DatasetItem
-from datasets_app.rows import line_of, row_of
-from datasets_app.selection import CHUNK, select, texts
-from datasets_app.survey import Survey
-from training.files import directory_atomic, file_sha256, write_json_atomic, write_lines_atomic
-from training.splits import group_of, split_of
+from datasets_app.models import Dataset
+from datasets_app.pipeline.checking import Checked, check_rows
+from datasets_app.pipeline.disk import check_directory, contents, put_on_disk
+from datasets_app.pipeline.gathering import Gathered, gather
+from datasets_app.pipeline.items import forget_items, store_items
+from datasets_app.pipeline.progress import Progress
+from datasets_app.pipeline.refusal import refused
+from datasets_app.pipeline.spool import Spool
+from training.files import clear_aside, directory_atomic, write_json_atomic
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work
-from tunixrt.lib.errors import Conflict, Rule
+
+PASSES = {"reading traces": 2, "writing rows": 1, "passing the gates": 20, "looking for leaks": 3}
+ITEMS = 2_000  # stored in one transaction
 
 
 class BuildDataset(Work):
@@ -24,8 +30,9 @@ class BuildDataset(Work):
 
     def body(self, job: Job) -> None:
         dataset = Dataset.objects.get(pk=job.target)
+        clear_aside(dataset.directory)  # of an attempt that was killed
         if dataset.status == Dataset.Status.BUILDING:
-            collect(dataset, job)
+            build(dataset, Progress(job, PASSES))
         put_on_disk(dataset, tick=partial(job.tick, total=dataset.trace_count, message="writing the files"))
 
     def ended(self, job: Job) -> None:
@@ -39,64 +46,55 @@ class BuildDataset(Work):
             dataset.move(status, error=job.error)
 
 
-def collect(dataset: Dataset, job: Job) -> None:
-    """Selects the traces, writes the items in small transactions, and moves the dataset to `sealing` with its hash."""
-    dataset.items.all().delete()  # of an attempt that was interrupted
-    trace_ids = select(dataset.request)
-    if not trace_ids:
-        raise Rule("No trace matches any more.", code="no_traces")
-    survey, digest, items = Survey(), sha256(), list[DatasetItem]()
-    for position, (trace_id, text) in enumerate(texts(trace_ids)):
-        if text is None:
-            raise Conflict(f"Trace {trace_id} was deleted while the dataset was being built. Build it again.")
-        payload = json.loads(text)
-        row = row_of(trace_id, split_of(group_of(payload)), payload)
-        survey.add(row, payload)
-        digest.update(line_of(row).encode())
-        items.append(DatasetItem(dataset=dataset, position=position, trace_id=trace_id, split=row["split"]))
-        if len(items) == CHUNK:
-            _store(items, job, position + 1, len(trace_ids))
-    _store(items, job, len(trace_ids), len(trace_ids))
-    dataset.move(
-        Dataset.Status.SEALING,
-        trace_count=len(trace_ids),
-        splits=survey.splits(),
-        stats=survey.stats(),
-        gates=survey.gates(),
-        content_sha256=digest.hexdigest(),
-    )
+def build(dataset: Dataset, progress: Progress) -> None:
+    """Leaves the dataset `sealing`: its items and its hash in the database, its directory renamed into place.
 
-
-def put_on_disk(dataset: Dataset, tick: Callable[[int], None] = lambda done: None) -> None:
-    """Writes the dataset's directory from its items; one that holds the same rows already is kept.
-
-    Raises Conflict when there is a directory of that name with other rows.
+    Raises Rule when no trace is left to take or a gate refuses; what it found then stays with the row.
     """
-    contents = manifest(dataset, dataset.items.order_by("position").values_list("trace_id", flat=True))
-    if not dataset.directory.exists():
-        with directory_atomic(dataset.directory) as aside:
-            write_lines_atomic(aside / dataset.rows_path.name, lines(dataset, tick))
-            write_json_atomic(aside / dataset.manifest_path.name, contents)
-    if not dataset.rows_path.exists() or file_sha256(dataset.rows_path) != dataset.content_sha256:
-        raise Conflict(
-            f"{dataset.directory} holds other rows than this dataset. Move it away, or choose another version.",
-            code="directory_differs",
-        )
-    if not dataset.manifest_path.exists() or json.loads(dataset.manifest_path.read_bytes()) != contents:
-        write_json_atomic(dataset.manifest_path, contents)
+    forget_items(dataset)
+    # A directory that is there already is looked at afterwards: it may hold this very dataset.
+    with suppress(FileExistsError), directory_atomic(dataset.directory) as aside:
+        with spool(aside) as rows:
+            gathered = gather(dataset.request, rows, progress)
+            digest = write_rows(dataset, gathered, rows, aside / dataset.rows_path.name, progress)
+        checked = check_rows(dataset, aside / dataset.rows_path.name, gathered, progress)
+        refuse(dataset, checked)
+        dataset.move(Dataset.Status.SEALING, trace_count=len(gathered), content_sha256=digest, **checked.columns())
+        write_json_atomic(aside / dataset.manifest_path.name, contents(dataset))
+    check_directory(dataset)
 
 
-def lines(dataset: Dataset, tick: Callable[[int], None]) -> Iterator[str]:
-    """The lines of `dataset.jsonl`, from the database, a chunk at a time."""
-    for start in range(0, dataset.trace_count, CHUNK):
-        tick(start)
-        items = dataset.items.filter(position__gte=start, position__lt=start + CHUNK).order_by("position")
-        for trace_id, split, text in items.values_list("trace_id", "split", "trace__canonical"):
-            yield line_of(row_of(trace_id, split, json.loads(text)))
+@contextmanager
+def spool(aside: Path) -> Iterator[Spool]:
+    """The rows on their way, in a file that is gone afterwards."""
+    path = aside / "rows.tmp"
+    with Spool(path) as rows:
+        yield rows
+    path.unlink()
 
 
-def _store(items: list[DatasetItem], job: Job, done: int, total: int) -> None:
-    """Writes a chunk of items and empties the list."""
-    DatasetItem.objects.bulk_create(items)
-    items.clear()
-    job.tick(done, total, "collecting traces")
+def write_rows(dataset: Dataset, gathered: Gathered, rows: Spool, path: Path, progress: Progress) -> str:
+    """Writes the lines of `dataset.jsonl` and the items, some at a time. Returns the SHA-256 of the file."""
+    digest, done = sha256(), 0
+    progress.begin("writing rows", len(gathered))
+    lines = rows.lines(gathered.splits)
+    with path.open("wb", buffering=2**20) as file:
+        for items in gathered.items(ITEMS):
+            for _, line in zip(items, lines, strict=False):
+                digest.update(line)
+                file.write(line)
+            store_items(dataset, items)
+            done += len(items)
+            progress.tell(done)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def refuse(dataset: Dataset, checked: Checked) -> None:
+    """Raises Rule when a gate that is to refuse has found something. What all of them found is kept for the page."""
+    for name, value in checked.columns().items():
+        setattr(dataset, name, value)
+    if dataset.refusing:
+        dataset.save(update_fields=checked.columns())
+        raise refused(dataset)

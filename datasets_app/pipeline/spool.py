@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 
 
-
 class Content(msgspec.Struct):
     """A trace's canonical text taken apart without being read: each part is a slice of its bytes."""
 
@@ -32,6 +31,7 @@ class Spool:
     """
 
     def __init__(self, path: Path):
+        self.path = path
         self._file = path.open("w+b")
         self._ends = array("Q")  # of each row in the file
         self._prompts = array("I")  # where a row's prompt begins

@@ -11,7 +11,7 @@ from django.utils import timezone
 from datasets_app.build_request import MAX_LIMIT, SEEDS, BuildRequest, read_build_request
 from datasets_app.keys import split_key
 from datasets_app.models import Dataset
-from datasets_app.pipeline import BuildDataset, put_on_disk
+from datasets_app.pipeline import BuildDataset, put_on_disk, refused
 from datasets_app.seeding import SEEDED_AT, SeededSet, read_seeded_set
 from datasets_app.selection import CHUNK, Selection, foreseen, select
 from traces.models import Trace
@@ -23,17 +23,22 @@ from tunixrt.jobs.services import once
 from tunixrt.jobs.work import cancel, enqueue, perform
 from tunixrt.lib.errors import Conflict, Rule
 
-INLINE_TRACES = 20_000  # a build of more is left to a worker
+INLINE_TRACES = 5_000  # a build of more is left to a worker
 
 
-def build_dataset(*, request: object, by, idempotency_key: str | None = None) -> tuple[Dataset, bool]:
+def build_dataset(
+    *, request: object, by, idempotency_key: str | None = None, at_once: bool = False, watch=None
+) -> tuple[Dataset, bool]:
     """Builds what `request` asks for, or has a worker build it when it is large. Returns (dataset, whether it is new).
 
-    A key that is frozen already with the same content gives that dataset. Raises Invalid for a bad request, Rule
-    when no trace matches, Conflict when the key holds other content or the build fails.
+    A key that is frozen already with the same content gives that dataset. `at_once` builds before returning, however
+    large it is; `watch` is told of the progress made here. Raises Invalid for a bad request, Rule when no trace
+    matches or a gate refuses, Conflict when the key holds other content or the build fails.
     """
     wanted = read_build_request(request)
-    target, is_first = once(user=by, key=idempotency_key, request=request, create=lambda: _begin(wanted, by).pk)
+    target, is_first = once(
+        user=by, key=idempotency_key, request=request, create=lambda: _begin(wanted, by, at_once).pk
+    )
     dataset = Dataset.objects.get(pk=target)
     if dataset.status in (Dataset.Status.FAILED, Dataset.Status.CANCELLED):  # what this Idempotency-Key began
         raise Conflict(
@@ -41,7 +46,8 @@ def build_dataset(*, request: object, by, idempotency_key: str | None = None) ->
         )
     if not is_first or dataset.status != Dataset.Status.BUILDING:
         return dataset, False
-    return _build_here(dataset) if dataset.trace_count <= INLINE_TRACES else dataset, True
+    here = at_once or dataset.trace_count <= INLINE_TRACES
+    return _build_here(dataset, watch) if here else dataset, True
 
 
 def seed_dataset(
@@ -82,7 +88,7 @@ def cancel_build(*, dataset: Dataset) -> None:
     cancel(job)
 
 
-def _begin(wanted: BuildRequest, by) -> Dataset:
+def _begin(wanted: BuildRequest, by, at_once: bool) -> Dataset:
     """The row of a build that is to be worked on, or the frozen dataset that holds what is wanted."""
     existing = Dataset.objects.by_key(wanted.key)
     if existing and existing.key == wanted.key and existing.status == Dataset.Status.FROZEN:
@@ -99,7 +105,7 @@ def _begin(wanted: BuildRequest, by) -> Dataset:
         request=wanted.resolved(seed),
         trace_count=count,
         by=by,
-        here=count <= INLINE_TRACES,
+        here=at_once or count <= INLINE_TRACES,
         created_at=timezone.now(),
     )
 
@@ -172,14 +178,15 @@ def _is_worked_on(dataset: Dataset) -> bool:
     return Job.objects.for_target(dataset.pk).open().exists()
 
 
-def _build_here(dataset: Dataset) -> Dataset:
-    """Builds a claimed dataset, unless a worker was faster to. Raises Conflict when it fails."""
+def _build_here(dataset: Dataset, watch=None) -> Dataset:
+    """Builds a claimed dataset, unless a worker was faster to. Raises Rule when a gate refuses, Conflict when it fails
+    otherwise."""
     job = dataset.job
     if job:
-        perform(job.pk)
+        perform(job.pk, watch)
     dataset.refresh_from_db()
     if dataset.status in (Dataset.Status.FAILED, Dataset.Status.CANCELLED):
-        raise Conflict(dataset.error or f"{dataset} is {dataset.status}", code="build_failed")
+        raise refused(dataset)
     return dataset
 
 

@@ -9,12 +9,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from datasets_app import services
+from datasets_app import panels, services
 from datasets_app.exports import TITLES
 from datasets_app.models import Dataset
 from datasets_app.rows import read_lines
 from traces.models import Trace
-from training.splits import SPLITS
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
@@ -39,7 +38,10 @@ def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
         "job": None if dataset.status == Dataset.Status.FROZEN else dataset.job,
         "rows": list(islice(read_lines(dataset.rows_path), FIRST_ROWS)) if has_rows else [],
         "has_rows": has_rows,
-        "splits": _bars(dataset),
+        "splits": panels.splits(dataset),
+        "leaks": panels.leaks(dataset),
+        "provenance": panels.provenance(dataset),
+        "versions": panels.versions(dataset),
         "downloads": TITLES,
         "evalsets": dataset.evalsets.all(),
     }
@@ -87,14 +89,3 @@ def _progress(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     if dataset.status not in (Dataset.Status.BUILDING, Dataset.Status.SEALING):
         response["HX-Refresh"] = "true"
     return response
-
-
-def _bars(dataset: Dataset) -> list[dict]:
-    """Each split with its rows, and where its part of a bar of 640 units begins and how wide it is."""
-    start, bars = 0.0, []
-    for slot, split in enumerate(SPLITS, start=1):
-        rows = dataset.splits.get(split, 0)
-        width = 640 * rows / dataset.trace_count if dataset.trace_count else 0
-        bars.append({"name": split, "rows": rows, "slot": slot, "x": f"{start:.1f}", "width": f"{width:.1f}"})
-        start += width
-    return bars

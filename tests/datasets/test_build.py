@@ -3,11 +3,15 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from datasets_app import pipeline, services
+from datasets_app import rows as rows_module
+from datasets_app import services
 from datasets_app.models import Dataset
+from datasets_app.pipeline import building, gathering
+from datasets_app.selection import Selection
 from tests.factories import make_trace, make_traces
 from traces.models import Import, Trace
 from training.canonical import canonical_json, sha256_hex
@@ -218,7 +222,7 @@ def test_a_cancelled_build_holds_no_traces_and_the_key_is_free_again(monkeypatch
     assert (again.pk, again.status, created) == (dataset.pk, "frozen", True)
 
 
-@pytest.mark.parametrize("crash_at", ["_store", "put_on_disk", "write_json_atomic", "write_lines_atomic"])
+@pytest.mark.parametrize("crash_at", ["gather", "store_items", "check_rows", "write_json_atomic", "check_directory"])
 def test_a_build_that_crashed_anywhere_is_finished_by_the_next_attempt(monkeypatch, crash_at):
     monkeypatch.setattr("datasets_app.services.datasets.INLINE_TRACES", 0)
     make_traces(5)
@@ -232,7 +236,7 @@ def test_a_build_that_crashed_anywhere_is_finished_by_the_next_attempt(monkeypat
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, crash_at, kill)
+        patched.setattr(building, crash_at, kill)
         with pytest.raises(Killed):
             work.perform(job.pk)
     job.refresh_from_db()
@@ -248,7 +252,7 @@ def test_a_build_killed_between_the_directory_and_the_row_is_finished_with_that_
     make_traces(5)
     dataset, _ = build()
     job = Job.objects.get(target=dataset.pk)
-    monkeypatch.setattr(pipeline.BuildDataset, "ended", lambda self, job: 1 / 0)
+    monkeypatch.setattr(building.BuildDataset, "ended", lambda self, job: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         work.perform(job.pk)
     before = dataset.rows_path.stat().st_mtime_ns
@@ -287,7 +291,8 @@ def test_building_again_restores_a_lost_directory():
 
 def test_a_trace_that_vanishes_while_it_is_collected_fails_the_build(monkeypatch):
     make_traces(3)
-    monkeypatch.setattr(pipeline, "texts", lambda ids: ((trace_id, None) for trace_id in ids))
+    lost = Selection.of([uuid4()])
+    monkeypatch.setattr(gathering, "select", lambda request: lost)
     with pytest.raises(Conflict, match="was deleted while"):
         build()
     assert Dataset.objects.get().status == "failed"
@@ -311,7 +316,7 @@ def test_who_asks_again_before_the_work_has_begun_does_not_begin_it_too(user, mo
     request = {"dataset_name": "set", "dataset_version": "1"}
     asked_again = []
 
-    def perform(job_id):
+    def perform(job_id, watch=None):
         try:
             asked_again.append(services.build_dataset(request=request, by=user, idempotency_key=key))
         except Conflict as conflict:
@@ -337,7 +342,8 @@ def test_a_failed_build_is_not_repeated_by_the_same_idempotency_key(user, home):
 
 
 def test_a_chunk_boundary_loses_no_row(monkeypatch):
-    monkeypatch.setattr(pipeline, "CHUNK", 2)
+    for module, name in ((gathering, "CHUNK"), (building, "ITEMS"), (rows_module, "CHUNK")):
+        monkeypatch.setattr(module, name, 2)
     make_traces(5)
     dataset, _ = build()
     assert len(rows(dataset)) == 5

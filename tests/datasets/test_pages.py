@@ -34,7 +34,7 @@ def test_lists_and_details_cost_a_fixed_number_of_queries(client_in, user, djang
     services.shipped_evalset(name="eval_v1", by=user)
     for path, queries in (
         ("/datasets/", 1),
-        ("/datasets/golden-v2/", 2),
+        ("/datasets/golden-v2/", 3),
         ("/evalsets/", 1),
         (f"/evalsets/{evalset.pk}/", 2),
     ):

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         else:
             for line in lines:
                 self.stderr.write(line)
-        sys.exit(FAILED)
+        sys.exit(GATE_SAID_NO if code == "gate_refused" else FAILED)
 
     def progress(self, items: Iterable, total: int | None, what: str) -> Iterator:
         """Passes `items` on, with a bar on a terminal and a line every five seconds in a log."""

@@ -1,0 +1,60 @@
+"""The last passes of a build: figures, gates, and what train rows give away."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets_app.gates import Taught, action_of, open_gates
+from datasets_app.models import Dataset
+from datasets_app.pipeline.gathering import Gathered
+from datasets_app.pipeline.progress import Progress
+from datasets_app.rows import read_chunks, read_lines
+from datasets_app.survey import Survey
+from training.config import TokenizerConfig
+from training.schema import TRACE_VERSION
+from training.tokenizer import tokenizer_for
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of the rows of a dataset once all have been looked at."""
+
+    splits: dict[str, Any]
+    stats: dict[str, Any]
+    gates: list[dict[str, Any]]
+    leak_count: int
+
+    def columns(self) -> dict[str, Any]:
+        """As the dataset keeps it."""
+        return {"splits": self.splits, "stats": self.stats, "gates": self.gates, "leak_count": self.leak_count}
+
+
+def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progress) -> Checked:
+    """Passes the rows in the file `path`, which have their splits, through every gate and by the firewall."""
+    asked = dataset.request.get("gates") or {}
+    taught = taught_by(dataset, path)
+    survey, gates = Survey(), open_gates(taught)
+    progress.begin("passing the gates", len(gathered))
+    done = 0
+    for rows in read_chunks(path):
+        for row in rows:
+            survey.add(row, row | {"trace_version": TRACE_VERSION})
+        for gate in gates:
+            gate.look(rows)
+        done += len(rows)
+        progress.tell(done)
+    splits = survey.splits()
+    return Checked(
+        splits=splits,
+        stats=survey.stats() | gathered.stats(),
+        gates=[
+            *(gate.result(action_of(gate.name, asked)) for gate in gates),
+        ],
+        leak_count=0,
+    )
+
+
+def taught_by(dataset: Dataset, path: Path) -> Taught:
+    """How the rows would be taught by a run that changes nothing of what the dataset says."""
+    tokenizer = tokenizer_for(read_lines(path), dataset.instruction, TokenizerConfig().vocab_size)
+    return Taught(dataset.recipe, dataset.instruction, dataset.max_length, tokenizer)
