@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from training.canonical import sha256_hex
-from training.groups.gram_store import Common, GramStore
+from training.groups.gram_store import GramStore
 from training.ngrams import HALF
 
 BANDS, ROWS = 12, 4
@@ -20,12 +20,12 @@ BUCKET, CANDIDATES = 64, 16
 CHUNK = 512  # texts whose candidates are worked out together
 
 
-def candidate_pairs(store: GramStore, texts: np.ndarray, common: Common) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def candidate_pairs(store: GramStore, texts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Texts and older ones that may be near-twins, as indices into `texts`: positions in the store, oldest first.
 
     Pairs come in order of their younger text, some CHUNK texts at a time.
     """
-    starts, orders, lengths = _buckets(_bands(store, texts, common))
+    starts, orders, lengths = _buckets(_bands(store, texts))
     rows = np.flatnonzero(lengths.any(axis=0))
     for first in range(0, len(rows), CHUNK):
         chunk = rows[first : first + CHUNK]
@@ -38,14 +38,12 @@ def ragged(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 
 
-def _bands(store: GramStore, texts: np.ndarray, common: Common) -> np.ndarray:
-    """A number for each band of each text, uint32 (BANDS, texts); 0 for a text that has no n-gram of its own."""
+def _bands(store: GramStore, texts: np.ndarray) -> np.ndarray:
+    """A number for each band of each text, uint32 (BANDS, texts); 0 for a text without n-grams."""
     places = np.full(store.texts, -1, dtype=np.int32)
     places[texts] = np.arange(len(texts), dtype=np.int32)
     bands = np.zeros((BANDS, len(texts)), dtype=np.uint32)
     for grams, owners in store.slices(texts):
-        own = ~common(grams)
-        grams, owners = grams[own], owners[own]
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         if len(starts):
             # Permutations x → a·x + b of numbers that are hashes themselves; all sums are modulo 2³².
@@ -55,26 +53,26 @@ def _bands(store: GramStore, texts: np.ndarray, common: Common) -> np.ndarray:
     return bands
 
 
-def _buckets(bands: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each band an order of the texts in which those of a bucket stand together, oldest first; for each text where
-    its bucket starts in that order, and how many of it are older (BUCKET, if they are more). All (BANDS, texts).
+def _buckets(bands: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """For each band an order of the texts that are not alone in it: those of a bucket together, oldest first. And for
+    each band and text, (BANDS, texts): where its bucket starts there, and how many texts of it are older, up to BUCKET.
     """
-    orders, lengths = np.empty(bands.shape, dtype=np.int32), np.empty(bands.shape, dtype=np.uint8)
+    orders, lengths = [], np.zeros(bands.shape, dtype=np.uint8)
     starts = bands.view(np.int32)  # in the place of what is not needed any more
-    for band, order, start, length in zip(bands, orders, starts, lengths, strict=True):
-        order[:] = np.argsort(band, kind="stable")
-        ordered = band[order]
-        begins = np.ones(len(band), dtype=bool)
-        begins[1:] = ordered[1:] != ordered[:-1]
-        firsts = np.maximum.accumulate(np.where(begins, np.arange(len(band)), 0))
-        older = np.minimum(np.arange(len(band)) - firsts, BUCKET)
-        older[ordered == 0] = 0
-        start[order], length[order] = firsts, older
+    for band, start, length in zip(bands, starts, lengths, strict=True):
+        order = np.argsort(band, kind="stable").astype(np.int32)
+        begins = np.diff(band[order], prepend=0) != 0
+        alone = (begins & np.append(begins[1:], True)) | (band[order] == 0)
+        order, begins = order[~alone], begins[~alone]
+        places = np.arange(len(order), dtype=np.int32)
+        firsts = np.maximum.accumulate(np.where(begins, places, 0))
+        start[order], length[order] = firsts, np.minimum(places - firsts, BUCKET)
+        orders.append(order)
     return starts, orders, lengths
 
 
 def _met(
-    rows: np.ndarray, starts: np.ndarray, orders: np.ndarray, lengths: np.ndarray
+    rows: np.ndarray, starts: np.ndarray, orders: list[np.ndarray], lengths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each of the rows with each text it meets, and the number of bands they share; in order of rows, then texts."""
     met = []

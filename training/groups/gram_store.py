@@ -22,6 +22,7 @@ class GramStore:
     """Each text's distinct n-grams as the upper halves of their hashes: uint32, sorted."""
 
     def __init__(self, directory: Path | None = None):
+        self._directory = directory
         self._file = TemporaryFile(dir=directory)  # noqa: SIM115 (it lives as long as the store)
         self._counts = array("H")
         self._offsets = np.zeros(0, dtype=np.int64)
@@ -34,8 +35,16 @@ class GramStore:
         numbers = texts[owners[near]].astype(np.uint64) << HALF | upper_half(hashes[near])
         numbers.sort()
         numbers = numbers[np.concatenate(([True], numbers[1:] != numbers[:-1]))[: len(numbers)]]
-        self._counts.frombytes(np.bincount(numbers >> HALF, minlength=count).astype(np.uint16).tobytes())
-        self._file.write(numbers.astype(np.uint32).tobytes())
+        self._write(numbers.astype(np.uint32), np.bincount(numbers >> HALF, minlength=count))
+
+    def without(self, common: "Common", texts: np.ndarray) -> "GramStore":
+        """A store of the same texts in which those at `texts` have their n-grams without the common ones."""
+        store = GramStore(self._directory)
+        for first, last, grams, owners in self._slices(texts):
+            own = ~common(grams)
+            store._write(grams[own], np.bincount(owners[own] - first, minlength=last - first))
+        store.finish()
+        return store
 
     @property
     def texts(self) -> int:
@@ -56,6 +65,10 @@ class GramStore:
 
     def slices(self, texts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The n-grams of the texts, positions in any order, and the text of each; about SLICE of them at a time."""
+        return ((grams, owners) for _, _, grams, owners in self._slices(texts))
+
+    def _slices(self, texts: np.ndarray) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+        """`slices`, and which part of all texts they are of."""
         wanted = np.zeros(self.texts, dtype=bool)
         wanted[texts] = True
         self._file.seek(0)
@@ -66,8 +79,12 @@ class GramStore:
             grams = np.fromfile(self._file, dtype=np.uint32, count=int(self._offsets[last] - self._offsets[first]))
             owners = np.repeat(np.arange(first, last, dtype=np.int32), np.diff(self._offsets[first : last + 1]))
             kept = wanted[owners]
-            yield grams[kept], owners[kept]
+            yield first, last, grams[kept], owners[kept]
             first = last
+
+    def _write(self, grams: np.ndarray, counts: np.ndarray) -> None:
+        self._counts.frombytes(counts.astype(np.uint16).tobytes())
+        self._file.write(grams.tobytes())
 
 
 class Common:

@@ -13,10 +13,13 @@ chunks. A new youngest row changes no other's group, except where an n-gram beco
 A hash only proposes. Every row that joins another was compared with it word by word.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
@@ -110,17 +113,19 @@ class Groups:
         digests = np.frombuffer(self._digests, dtype=np.uint8).reshape(-1, DIGEST)
         keyed, bags = np.frombuffer(self._keyed, dtype=bool), np.frombuffer(self._bags, dtype=np.uint64)
         order = _oldest_first(self._ages)
+        self._ages.clear()
         oldest = np.arange(len(order), dtype=np.int32)
         oldest[order] = _first_alike(order, digests.view(np.uint64))
         heads = order[(oldest[order] == order) & ~keyed[order]]
         firsts = _first_alike(heads, bags[:, None])
         pairs = np.column_stack((heads, firsts))[heads != firsts]
-        for row, first in _confirmed(map(tuple, pairs.tolist()), prompts, _have_same_words):
+        for row, first in _confirmed(map(tuple, pairs.tolist()), prompts, _sorted_words, operator.eq):
             oldest[row] = first
         heads = heads[oldest[heads] == heads]
         common = Common(self._grams, heads)
-        for row, _, leader in _confirmed(near_twins(self._grams, heads, common), prompts, TwinTest(common)):
-            oldest[row] = leader
+        with closing(self._grams.without(common, heads)) as own:
+            for row, _, leader in _confirmed(near_twins(own, heads), prompts, partial(_gram_sets, common), _are_twins):
+                oldest[row] = leader
         oldest = oldest[oldest][oldest]
         joined = int(np.count_nonzero((digests != digests[oldest]).any(axis=1)))
         return Resolved(digests[oldest], oldest, joined)
@@ -131,38 +136,40 @@ def age_of(created_at: datetime, identity: UUID) -> bytes:
     return (((created_at - EPOCH) // timedelta(microseconds=1)) + 2**63).to_bytes(8) + identity.bytes
 
 
-class TwinTest:
-    """Whether a text, its twin and that one's leader are near-twins by their words themselves."""
-
-    def __init__(self, common: Common):
-        self._common = common
-
-    def __call__(self, text: str, twin: str, leader: str) -> bool:
-        grams = self._grams(text)
-        if similarity(grams, self._grams(twin)) < LIKE:
-            return False
-        return twin == leader or similarity(grams, self._grams(leader)) >= HALF_LIKE
-
-    def _grams(self, text: str) -> frozenset[tuple[str, ...]]:
-        words = words_of(text)
-        hashes, firsts = hash_words([text]).grams(GRAM)
-        own = ~self._common(upper_half(hashes)) & (firsts < MAX_WORDS)
-        return frozenset(tuple(words[first : first + GRAM]) for first in firsts[own].tolist())
-
-
-def _have_same_words(one: str, other: str) -> bool:
-    return sorted(words_of(one)) == sorted(words_of(other))
-
-
 def _confirmed(
-    rows: Iterable[tuple[int, ...]], prompts: Prompts, test: Callable[..., bool]
+    rows: Iterable[tuple[int, ...]],
+    prompts: Prompts,
+    read: Callable[[Sequence[str]], list],
+    test: Callable[..., bool],
 ) -> Iterator[tuple[int, ...]]:
-    """Those of the tuples of positions whose prompts pass the test."""
+    """Those of the tuples of positions that pass the test with what is read from their prompts."""
     rows = iter(rows)
     while batch := list(islice(rows, CONFIRMED)):
         positions = sorted({position for row in batch for position in row})
-        texts = dict(zip(positions, prompts(positions), strict=True))
-        yield from (row for row in batch if test(*(texts[position] for position in row)))
+        found = dict(zip(positions, read(prompts(positions)), strict=True))
+        yield from (row for row in batch if test(*(found[position] for position in row)))
+
+
+def _sorted_words(texts: Sequence[str]) -> list[list[str]]:
+    return [sorted(words_of(text)) for text in texts]
+
+
+def _gram_sets(common: Common, texts: Sequence[str]) -> list[frozenset[tuple[str, ...]]]:
+    """The n-grams of each text that are not common, as words."""
+    hashed = hash_words(texts)
+    hashes, firsts = hashed.grams(GRAM)
+    owners = hashed.owners()[firsts]
+    firsts -= hashed.offsets[owners]
+    own = (firsts < MAX_WORDS) & ~common(upper_half(hashes))
+    sets: list[set[tuple[str, ...]]] = [set() for _ in texts]
+    words = [words_of(text) for text in texts]
+    for text, first in zip(owners[own].tolist(), firsts[own].tolist(), strict=True):
+        sets[text].add(tuple(words[text][first : first + GRAM]))
+    return [frozenset(one) for one in sets]
+
+
+def _are_twins(text: frozenset, twin: frozenset, leader: frozenset) -> bool:
+    return similarity(text, twin) >= LIKE and (twin is leader or similarity(text, leader) >= HALF_LIKE)
 
 
 def _oldest_first(ages: bytearray) -> np.ndarray:
@@ -174,8 +181,10 @@ def _first_alike(positions: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """For each position the first of the positions that has the same key; keys (rows, columns) are of all rows."""
     columns = keys[positions].T
     order = np.lexsort(columns)
-    begins = np.ones(len(order), dtype=bool)
-    begins[1:] = (np.diff(columns[:, order]) != 0).any(axis=0)
+    begins = np.zeros(len(order), dtype=bool)
+    begins[:1] = True
+    for column in columns:
+        begins[1:] |= column[order[1:]] != column[order[:-1]]
     firsts = np.empty_like(positions)
     firsts[order] = positions[order[begins]][np.cumsum(begins) - 1]
     return firsts

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from training.groups.candidates import candidate_pairs
-from training.groups.gram_store import Common, GramStore
+from training.groups.gram_store import GramStore
 from training.ngrams import HALF
 
 LIKE, HALF_LIKE = 0.8, 0.5
@@ -30,16 +30,15 @@ class Joined(NamedTuple):
     leader: int
 
 
-def near_twins(store: GramStore, texts: np.ndarray, common: Common) -> Iterator[Joined]:
+def near_twins(store: GramStore, texts: np.ndarray) -> Iterator[Joined]:
     """Every text that joins another, out of `texts`: positions in the store, oldest first."""
 
     @lru_cache(REMEMBERED)
     def grams_of(index: int) -> np.ndarray:
-        grams = store.of(int(texts[index]))
-        return grams[~common(grams)]
+        return store.of(int(texts[index]))
 
     leaders: dict[int, int] = {}  # of those that joined
-    for rows, others in candidate_pairs(store, texts, common):
+    for rows, others in candidate_pairs(store, texts):
         for row, pairs in groupby(_alike(rows, others, grams_of), itemgetter(0)):
             for twin in sorted((twin for _, twin in pairs), key=lambda at: (at in leaders, at)):
                 leader = leaders.get(twin, twin)
