@@ -57,6 +57,7 @@ def build(dataset: Dataset, progress: Progress) -> None:
         with spool(aside) as rows:
             gathered = gather(dataset.request, rows, progress)
             digest = write_rows(dataset, gathered, rows, aside / dataset.rows_path.name, progress)
+        dataset.content_sha256 = digest  # the tokenizer is kept by it
         checked = check_rows(dataset, aside / dataset.rows_path.name, gathered, progress)
         refuse(dataset, checked)
         dataset.move(Dataset.Status.SEALING, trace_count=len(gathered), content_sha256=digest, **checked.columns())

@@ -10,9 +10,9 @@ from datasets_app.pipeline.gathering import Gathered
 from datasets_app.pipeline.progress import Progress
 from datasets_app.rows import read_chunks, read_lines
 from datasets_app.survey import Survey
+from datasets_app.tokenizers import kept_tokenizer
 from training.config import TokenizerConfig
 from training.schema import TRACE_VERSION
-from training.tokenizer import tokenizer_for
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,10 @@ def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progr
 
 def taught_by(dataset: Dataset, path: Path) -> Taught:
     """How the rows would be taught by a run that changes nothing of what the dataset says."""
-    tokenizer = tokenizer_for(read_lines(path), dataset.instruction, TokenizerConfig().vocab_size)
+    tokenizer = kept_tokenizer(
+        dataset.content_sha256,
+        read_lines(path),
+        instruction=dataset.instruction,
+        vocab_size=TokenizerConfig().vocab_size,
+    )
     return Taught(dataset.recipe, dataset.instruction, dataset.max_length, tokenizer)
