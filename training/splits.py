@@ -10,7 +10,7 @@ SPLITS = ("train", "valid", "test")
 TENTHS = ("train",) * 8 + ("valid", "test")
 SPLIT_RULE = (
     "SHA-256 of the row's group modulo 10: 0-7 train, 8 valid, 9 test; "
-    "the group is the problem's own key where it has one, else the normalised prompt"
+    "the group is the problem's own key where it has one, else the normalised prompt of the row's oldest near-twin"
 )
 
 

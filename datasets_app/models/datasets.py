@@ -157,9 +157,10 @@ class Dataset(models.Model):
 class DatasetItem(models.Model):
     """A trace's place in a dataset. A frozen dataset keeps its traces from being deleted."""
 
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items")
+    # The two constraints below begin with these keys, so neither has an index of its own.
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items", db_index=False)
     position = models.PositiveIntegerField()
-    trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="dataset_items")
+    trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="dataset_items", db_index=False)
     split = models.CharField(max_length=8)
     group = models.BigIntegerField(default=0, help_text="Twins share it: 64 bits of the SHA-256 of the group's name.")
 
@@ -167,7 +168,7 @@ class DatasetItem(models.Model):
         ordering = ("position",)
         constraints = [
             models.UniqueConstraint(fields=["dataset", "position"], name="item_one_a_place"),
-            models.UniqueConstraint(fields=["dataset", "trace"], name="item_once_a_dataset"),
+            models.UniqueConstraint(fields=["trace", "dataset"], name="item_once_a_dataset"),
         ]
 
     def __str__(self) -> str:

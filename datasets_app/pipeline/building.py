@@ -19,7 +19,13 @@ from training.files import clear_aside, directory_atomic, write_json_atomic
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work
 
-PASSES = {"reading traces": 2, "writing rows": 1, "passing the gates": 20, "looking for leaks": 3}
+PASSES = {
+    "reading traces": 3,
+    "writing rows": 2,
+    "learning a tokenizer": 1,
+    "passing the gates": 12,
+    "looking for leaks": 3,
+}
 ITEMS = 2_000  # stored in one transaction
 
 

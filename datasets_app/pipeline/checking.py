@@ -32,6 +32,7 @@ class Checked:
 def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progress) -> Checked:
     """Passes the rows in the file `path`, which have their splits, through every gate and by the firewall."""
     asked = dataset.request.get("gates") or {}
+    progress.begin("learning a tokenizer", len(gathered))
     taught = taught_by(dataset, path)
     survey, gates = Survey(), open_gates(taught)
     progress.begin("passing the gates", len(gathered))
