@@ -9,10 +9,9 @@ from datasets_app.models import Dataset
 from datasets_app.pipeline.gathering import Gathered
 from datasets_app.pipeline.progress import Progress
 from datasets_app.rows import read_chunks, read_lines
-from datasets_app.survey import Survey
+from datasets_app.surveys import ContentSurvey, TokenSurvey
 from datasets_app.tokenizers import kept_tokenizer
 from training.config import TokenizerConfig
-from training.schema import TRACE_VERSION
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,20 @@ def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progr
     asked = dataset.request.get("gates") or {}
     progress.begin("learning a tokenizer", len(gathered))
     taught = taught_by(dataset, path)
-    survey, gates = Survey(), open_gates(taught)
+    content, tokens, gates = ContentSurvey(), TokenSurvey(taught), open_gates(taught)
     progress.begin("passing the gates", len(gathered))
     done = 0
     for rows in read_chunks(path):
-        for row in rows:
-            survey.add(row, row | {"trace_version": TRACE_VERSION})
+        content.add(rows)
+        tokens.add(rows)
         for gate in gates:
             gate.look(rows)
         done += len(rows)
         progress.tell(done)
-    splits = survey.splits()
+    splits = content.splits()
     return Checked(
         splits=splits,
-        stats=survey.stats() | gathered.stats(),
+        stats=content.stats() | {"tokens": tokens.stats()} | gathered.stats(),
         gates=[
             *(gate.result(action_of(gate.name, asked)) for gate in gates),
         ],
