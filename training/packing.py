@@ -51,14 +51,7 @@ class Batch(NamedTuple):
 
 def encode_example(tokenizer: Tokenizer, row: Row, *, recipe: str, instruction: str) -> Example:
     """A dataset row as the model will read it."""
-    prompt = tokenizer.encode_prompt(row["prompt"], instruction)
-    response = tokenizer.encode_response(row, recipe)
-    return Example(str(row["id"]), np.array(prompt + response, dtype=np.int32), len(prompt))
-
-
-def encode_examples(tokenizer: Tokenizer, rows: Sequence[Row], *, recipe: str, instruction: str) -> list[Example]:
-    """Each row as `encode_example` gives it."""
-    return [encode_example(tokenizer, row, recipe=recipe, instruction=instruction) for row in rows]
+    return Example(str(row["id"]), *tokenizer.encode_row(row, recipe, instruction))
 
 
 def pack(lengths: Sequence[int], capacity: int, order: Sequence[int]) -> list[list[int]]:

@@ -10,6 +10,7 @@ from heapq import heappush, heapreplace
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
@@ -29,6 +30,8 @@ from training.renderers import (
 )
 
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", START_OF_TURN, END_OF_TURN)  # ids 0 to 5, the first four as Gemma
+CONTROLS = {token: np.int32(number).tobytes() for number, token in enumerate(SPECIAL_TOKENS)}
+BEGIN = Segment("<bos>", control=True)
 LEARNED_ROWS = 20_000  # of a train split: more change few merges, and cost time and memory
 TOKENIZER_VERSION = 1  # goes up whenever `tokenizer_for` gives another tokenizer for the same arguments
 
@@ -115,11 +118,16 @@ class Tokenizer:
 
     def encode_prompt(self, prompt: str, instruction: str) -> list[int]:
         """`<bos>` and the prefix that the model answers to."""
-        return [self.bos_id, *self._encode(prompt_segments(prompt, instruction))]
+        return self._prompt(prompt, instruction).tolist()
 
     def encode_response(self, row: Row, recipe: str) -> list[int]:
         """What the model is taught to say, `<end_of_turn>` included."""
-        return self._encode(response_segments(row, recipe))
+        return self._response(row, recipe).tolist()
+
+    def encode_row(self, row: Row, recipe: str, instruction: str) -> tuple[np.ndarray, int]:
+        """`encode_prompt`, then `encode_response`: int32 [n], and how many of them are the prompt."""
+        prompt = self._prompt(row["prompt"], instruction)
+        return np.concatenate([prompt, self._response(row, recipe)]), len(prompt)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of any ids: bytes that are no UTF-8, and NUL, become U+FFFD; control tokens show by name."""
@@ -129,14 +137,15 @@ class Tokenizer:
         """The bytes that a token stands for: a part of a character's UTF-8 or more; a control token's name."""
         return (self._backend.id_to_token(token_id) or "").translate(BYTES).encode("latin-1")
 
-    def _encode(self, segments: Iterable[Segment]) -> list[int]:
-        ids: list[int] = []
-        for segment in segments:
-            if segment.control:
-                ids.append(SPECIAL_TOKENS.index(segment.text))
-            else:
-                ids += self._pieces.encode(segment.text)
-        return ids
+    def _prompt(self, prompt: str, instruction: str) -> np.ndarray:
+        return self._encode([BEGIN, *prompt_segments(prompt, instruction)])
+
+    def _response(self, row: Row, recipe: str) -> np.ndarray:
+        return self._encode(response_segments(row, recipe))
+
+    def _encode(self, segments: Iterable[Segment]) -> np.ndarray:
+        parts = [CONTROLS[part.text] if part.control else self._pieces.encode(part.text) for part in segments]
+        return np.frombuffer(b"".join(parts), np.int32)
 
 
 def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
 from datasets_app.gates.texts import Row, Texts
-from training.packing import Example, encode_examples
+from training.packing import Example, encode_example
 from training.tokenizer import Tokenizer
 
 WARN, REFUSE = "warn", "refuse"
@@ -42,9 +42,10 @@ class Taught:
     @cached_property
     def examples(self) -> Shared[list[Example]]:
         """The rows of a chunk in tokens, as training makes them."""
-        return Shared(
-            lambda rows: encode_examples(self.tokenizer, rows, recipe=self.recipe, instruction=self.instruction)
-        )
+        return Shared(lambda rows: [self._example(row) for row in rows])
+
+    def _example(self, row: Row) -> Example:
+        return encode_example(self.tokenizer, row, recipe=self.recipe, instruction=self.instruction)
 
     @cached_property
     def texts(self) -> Shared[Texts]:
