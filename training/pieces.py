@@ -15,6 +15,7 @@ PIECE = re.compile(r"[0-9]|[\t-\r ]*[^\t-\r 0-9]+|[\t-\r ]+")
 OTHER_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 # Where a space is not alone, it does not always go with the word after it.
 RUNS_OF_SPACE = ("  ", "\n ", "\r ", "\t ", "\x0b ", "\x0c ")
+SHORT = 8  # characters: what stands around people's texts, such as "model" and a newline
 KEPT = 100_000  # words, or pieces: some 20 MB
 LONGEST_KEPT = 64  # characters
 
@@ -29,6 +30,8 @@ class Pieces:
 
     def encode(self, text: str) -> bytes:
         """The token ids of `text`."""
+        if len(text) <= SHORT:
+            return self._pieces[text]
         if not text.isascii() and OTHER_SPACE.search(text):
             return self._by_backend(text)
         if text.endswith(" ") or any(run in text for run in RUNS_OF_SPACE):
