@@ -28,6 +28,12 @@ def split_key(key: str) -> tuple[str, str]:
     return name, version
 
 
+def next_version(version: str) -> str:
+    """The version that people would count on to: 1 → 2, 1.9 → 1.10, draft → draft.2."""
+    number = re.search(r"[0-9]*$", version)[0]  # type: ignore[index]
+    return f"{version.removesuffix(number)}{int(number) + 1}" if number else f"{version}.2"
+
+
 def is_key(key: str) -> bool:
     try:
         split_key(key)

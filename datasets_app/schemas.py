@@ -1,35 +1,64 @@
 """What the API of this room takes and gives, for its OpenAPI description."""
 
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer
 from rest_framework import serializers as s
 
-from datasets_app.build_request import STRATEGIES
+from datasets_app.build_request import DEFAULT_LENGTH, STRATEGIES
 from datasets_app.exports import EXPORTS
+from datasets_app.gates import ACTIONS
 from datasets_app.models import Dataset as DatasetRow
 from datasets_app.models import EvalSet
 from training.renderers import RECIPES
+from training.sight import Kind
 from training.splits import SPLITS
-from tunixrt.lib.schemas import listing
+from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 
 IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 SPLIT = OpenApiParameter("split", str, enum=list(SPLITS), description="All splits when not given.")
 EXPORT = [OpenApiParameter("format", str, enum=list(EXPORTS), default="trace"), SPLIT]
 
 
+class MixPart(s.Serializer):
+    name = s.CharField(required=False)
+    weight = s.FloatField(help_text="Above 0. Parts give rows in proportion to their weights.")
+    filters = s.DictField(required=False)
+    dataset_key = s.CharField(required=False, help_text="A frozen dataset's traces, instead of `filters`.")
+
+
+ROW_FILTERS = [
+    *WINDOW_PARAMETERS,
+    OpenApiParameter("cursor", str, description="`next_cursor` of the window before; costs the same however deep."),
+    OpenApiParameter("split", str, enum=list(SPLITS)),
+    OpenApiParameter("gate", str, description="A gate that found something: the rows that it names."),
+    OpenApiParameter("group", str, description="The rows that are kept together in one split."),
+]
+RUN_SETTINGS = [
+    OpenApiParameter("recipe", str, enum=list(RECIPES), description="The dataset's when not given."),
+    OpenApiParameter("max_length", int, description="Tokens a sequence; the dataset's when not given."),
+    OpenApiParameter("vocab_size", int, description="Tokens to learn; a run's default when not given."),
+]
+
+
 class BuildRequest(s.Serializer):
     dataset_name = s.CharField()
     dataset_version = s.CharField(help_text="No hyphen: the last hyphen splits the key.")
-    filters = s.DictField(required=False, help_text="source, q, min_score, created_after, tag; other names are meta's.")
-    limit = s.IntegerField(required=False, help_text="1 to 1,000,000; 100 by default, everything with `all`.")
+    filters = s.DictField(required=False, help_text="As of `GET /api/traces`; other names are those of meta.")
     selection_strategy = s.ChoiceField(STRATEGIES, default="latest")
+    stratify_by = s.CharField(required=False, help_text="`source`, `steps`, `meta.NAME` or NAME.")
+    quotas = s.JSONField(required=False, help_text="`proportional` (default), `equal`, or {value: rows}.")
+    mix = s.ListField(child=MixPart(), required=False, help_text="2 to 20 parts, instead of `filters`.")
+    limit = s.IntegerField(required=False, help_text="1 to 1,000,000; 100 by default, everything with `all`.")
     seed = s.IntegerField(required=False, help_text="Drawn and recorded when not given.")
-    strict = s.BooleanField(default=False, help_text="Makes a missing seed an error for `random`.")
+    strict = s.BooleanField(default=False, help_text="Makes a missing seed an error where it decides what is taken.")
     recipe = s.ChoiceField(list(RECIPES), required=False)
-    instruction = s.CharField(required=False)
+    instruction = s.CharField(required=False, help_text="The recipe's own by default; may be empty.")
+    max_length = s.IntegerField(default=DEFAULT_LENGTH, help_text="8 to 32768 tokens a sequence; gates reckon with it.")
+    gates = s.DictField(child=s.ChoiceField(ACTIONS), required=False, help_text="What each gate does with findings.")
     session_id = s.CharField(required=False)
     parent_dataset_id = s.UUIDField(required=False)
     training_run_id = s.UUIDField(required=False)
     provenance = s.DictField(required=False)
+    dry_run = s.BooleanField(default=False, help_text="Answers what would be taken, and stores nothing.")
 
 
 class Built(s.Serializer):
@@ -38,6 +67,36 @@ class Built(s.Serializer):
     trace_count = s.IntegerField()
     manifest_path = s.CharField(help_text="Relative to TUNIXRT_HOME.")
     status = s.ChoiceField(DatasetRow.Status.choices)
+
+
+class Share(s.Serializer):
+    value = s.CharField(help_text="Of a stratum, or the name of a part.")
+    rows = s.IntegerField(help_text="Traces that match.")
+    asked = s.IntegerField()
+    taken = s.IntegerField()
+
+
+class Bin(s.Serializer):
+    low = s.IntegerField()
+    high = s.IntegerField()
+    rows = s.IntegerField()
+
+
+class BuildPreview(s.Serializer):
+    count = s.IntegerField(help_text="Traces that match, counted up to 10,000.")
+    is_more = s.BooleanField(help_text="There are more than `count`.")
+    taken = s.IntegerField()
+    shares = Share(many=True)
+    sampled = s.IntegerField(help_text="Rows that the following is of.")
+    examples = s.ListField(child=s.DictField())
+    characters = Bin(many=True)
+    steps = Bin(many=True)
+    category = s.CharField(help_text="What `categories` are: `source`, the field of the strata, `part`.")
+    categories = s.DictField(child=s.IntegerField())
+    gates = s.ListField(child=s.DictField())
+
+
+BuiltOrPreview = PolymorphicProxySerializer("BuiltOrPreview", [Built, BuildPreview], resource_type_field_name=None)
 
 
 class Dataset(Built):
@@ -86,7 +145,68 @@ class EvalsetRequest(s.Serializer):
     items = Item(many=True, required=False)
 
 
+class ListedRow(s.Serializer):
+    position = s.IntegerField(help_text="From 0, in manifest order.")
+    id = s.UUIDField(help_text="The trace's.")
+    split = s.ChoiceField(SPLITS)
+    prompt = s.CharField()
+    final_answer = s.CharField()
+    step_count = s.IntegerField()
+    source = s.CharField()
+
+
+class NamedBy(s.Serializer):
+    gate = s.CharField()
+    check = s.CharField()
+    why = s.CharField()
+
+
+class DatasetRow(s.Serializer):
+    position = s.IntegerField()
+    row = s.DictField(help_text="As in `dataset.jsonl`.")
+    group = s.CharField()
+    kept_with = s.ListField(child=s.IntegerField(), help_text="Positions of others of its group, the first ones.")
+    has_more = s.BooleanField(help_text="Whether there are others of its group beside those.")
+    gates = NamedBy(many=True)
+    previous = s.IntegerField(allow_null=True)
+    next = s.IntegerField(allow_null=True)
+
+
+class Token(s.Serializer):
+    id = s.IntegerField()
+    kind = s.ChoiceField([kind.value for kind in Kind])
+    text = s.CharField(help_text="What it adds to the text; of a character of several tokens the last has all.")
+    bytes = s.CharField(help_text="In hexadecimal.")
+
+
+class Fed(s.Serializer):
+    token_count = s.IntegerField()
+    tokens = Token(many=True)
+
+
+class Parity(s.Serializer):
+    tokens = s.BooleanField()
+    bytes = s.BooleanField()
+
+
+class Sight(s.Serializer):
+    position = s.IntegerField()
+    id = s.UUIDField()
+    split = s.ChoiceField(SPLITS)
+    recipe = s.CharField()
+    instruction = s.CharField()
+    max_length = s.IntegerField()
+    vocab_size = s.IntegerField(help_text="As asked for; few rows may teach fewer.")
+    token_count = s.IntegerField()
+    counts = s.DictField(child=s.IntegerField(), help_text="Tokens that are trained, masked, cut; places of padding.")
+    left_out = s.BooleanField(help_text="It does not fit: training refuses it or leaves it out, and cuts nothing.")
+    tokens = Token(many=True, help_text="The first 4,000.")
+    evaluation = Fed(help_text="What an examination feeds, the first 4,000 tokens of it.")
+    parity = Parity(help_text="Whether training masks exactly what an examination feeds.")
+
+
 Datasets = listing(Dataset)
+DatasetRows = listing(ListedRow)
 Evalsets = listing(Evalset)
 
 

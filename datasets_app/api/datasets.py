@@ -10,6 +10,8 @@ from rest_framework.views import APIView
 
 from datasets_app import schemas, services
 from datasets_app.models import Dataset
+from training.errors import Invalid
+from training.request_fields import flag, within
 from tunixrt.lib.api import body_of, only_known
 from tunixrt.lib.pagination import WINDOW, page
 from tunixrt.lib.schemas import WINDOW_PARAMETERS
@@ -21,12 +23,18 @@ class DatasetBuild(APIView):
     @extend_schema(
         request=schemas.BuildRequest,
         parameters=[schemas.IDEMPOTENCY_KEY],
-        responses={201: schemas.Built, 200: schemas.Built, 202: schemas.Built},
+        responses={201: schemas.Built, 200: schemas.BuiltOrPreview, 202: schemas.Built},
     )
     def post(self, request: Request) -> Response:
-        """201 when it is frozen, 202 when a worker builds it, 200 when it was there already."""
+        """201 when it is frozen, 202 when a worker builds it, 200 when it was there already.
+
+        With `dry_run`, 200 and what the build would take; nothing is stored.
+        """
+        body, is_dry_run = _without_dry_run(body_of(request))
+        if is_dry_run:
+            return Response(services.preview_build(request=body).to_dict())
         dataset, is_new = services.build_dataset(
-            request=body_of(request), by=request.user, idempotency_key=request.headers.get("Idempotency-Key")
+            request=body, by=request.user, idempotency_key=request.headers.get("Idempotency-Key")
         )
         row = dataset.to_dict()
         is_frozen = dataset.status == Dataset.Status.FROZEN
@@ -54,6 +62,16 @@ class DatasetManifest(APIView):
         dataset = find_dataset(key)
         dataset.check_readable()
         return FileResponse(dataset.manifest_path.open("rb"), content_type="application/json")
+
+
+def _without_dry_run(body: object) -> tuple[object, bool]:
+    """The request of a build, and whether it is only to be looked at."""
+    if not isinstance(body, dict) or "dry_run" not in body:
+        return body, False
+    try:
+        return {name: value for name, value in body.items() if name != "dry_run"}, flag(body["dry_run"])
+    except Invalid as invalid:
+        raise Invalid(within(invalid, "dry_run"))
 
 
 def find_dataset(key: str) -> Dataset:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from datasets_app.keys import is_key
+from datasets_app.keys import is_key, next_version
 from traces.models import Trace
 from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, Unavailable
@@ -31,6 +31,14 @@ class DatasetQuerySet(models.QuerySet):
     def with_key(self, key: str) -> Self:
         """The dataset of exactly this key, as a queryset of one or none; nothing for what cannot be a key."""
         return self.filter(key=key) if is_key(key) else self.none()
+
+    def free_version_after(self, name: str, version: str) -> str:
+        """The first of the versions after this one that no dataset of that name has, whatever its case."""
+        taken = {text.lower() for text in self.filter(name__iexact=name).values_list("version", flat=True)}
+        version = next_version(version)
+        while version.lower() in taken:
+            version = next_version(version)
+        return version
 
     def by_key(self, key: str) -> "Dataset | None":
         """The dataset of that key, whatever its case: two keys that differ in case only cannot exist."""

@@ -9,10 +9,17 @@ from datasets_app.services.evalsets import (
     shipped_evalset,
 )
 from datasets_app.services.exports import export_parquet, export_rows, export_zip
+from datasets_app.services.previews import Preview, preview_build
+from datasets_app.services.rows import MANIFEST_ORDER, DatasetRow, gates_of, list_rows, listed, position_of, row_at
+from datasets_app.services.sight import describe_sight, has_tokenizer, read_settings, sight_of, tokenizer_of
 
 __all__ = [
+    "MANIFEST_ORDER",
+    "DatasetRow",
+    "Preview",
     "build_dataset",
     "cancel_build",
+    "describe_sight",
     "evalset_for",
     "evalset_from_file",
     "evalset_from_items",
@@ -20,6 +27,16 @@ __all__ = [
     "export_parquet",
     "export_rows",
     "export_zip",
+    "gates_of",
+    "has_tokenizer",
+    "list_rows",
+    "listed",
+    "position_of",
+    "preview_build",
+    "read_settings",
+    "row_at",
     "seed_dataset",
     "shipped_evalset",
+    "sight_of",
+    "tokenizer_of",
 ]

@@ -1,38 +1,83 @@
 """Pages where a dataset is put together."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
 
-from datasets_app.forms.builds import BuildForm, asked_filters
-from datasets_app.selection import matching
-from traces.filters import read_filters
-from training.errors import Invalid
+from datasets_app.forms.builds import BuildForm
+from datasets_app.forms.spelling import spell_request
+from datasets_app.models import Dataset
+from datasets_app.services import Preview
+from datasets_app.views.charts import charts_of
+from traces.models import Trace
 
-EXAMPLES = 3
-COUNTED = 10_000  # matches counted while a person types
+SHARES_SHOWN = 30
 
 
 @require_http_methods(["GET", "POST"])
 def dataset_build(request: HttpRequest) -> HttpResponse:
-    form = BuildForm(request.POST) if request.method == "POST" else BuildForm(initial=request.GET.dict())
-    if request.method == "POST" and (dataset := form.build(by=request.user)):
-        return redirect("dataset_detail", dataset.key)
-    return render(request, "datasets/build.html", {"room": "datasets", "form": form} | _matches(request))
+    """The form; with `?parent=KEY` filled in for the next version of that dataset.
+
+    POST builds, but for two buttons: `preview` looks, for people without scripts, and `add_part` makes room in a mix.
+    """
+    if request.method == "GET":
+        return _page(request, BuildForm(initial=_initial(request)))
+    if "add_part" in request.POST:
+        return _page(request, BuildForm(initial=request.POST.dict(), more_parts=1))
+    form = BuildForm(request.POST, initial={})
+    if "preview" in request.POST:
+        return _page(request, form, _shown(form.preview()))
+    dataset = form.build(by=request.user)
+    return redirect("dataset_detail", dataset.key) if dataset else _page(request, form)
 
 
-@require_safe
-def dataset_matches(request: HttpRequest) -> HttpResponse:
-    """How many traces the filters leave, while they are being typed."""
-    return render(request, "datasets/_matches.html", _matches(request))
+@require_POST
+def dataset_preview(request: HttpRequest) -> HttpResponse:
+    """What the form would take, while it is being filled in, and beside each field what is wrong with it."""
+    form = BuildForm(request.POST, initial={})
+    return render(request, "datasets/_preview.html", {"form": form, "is_live": True} | _shown(form.preview()))
 
 
-def _matches(request: HttpRequest) -> dict:
-    """The filters' matches, counted up to COUNTED, with the newest ones; or what is wrong with the filters."""
-    given = request.POST if request.method == "POST" else request.GET
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    if "parent" not in request.GET:
+        return request.GET.dict()
+    parent = get_object_or_404(Dataset.objects.frozen().with_key(request.GET["parent"]))
+    named = {
+        "dataset_name": parent.name,
+        "dataset_version": Dataset.objects.free_version_after(parent.name, parent.version),
+        "parent_dataset_id": str(parent.pk),
+    }
+    return spell_request(parent.request) | named
+
+
+def _page(request: HttpRequest, form: BuildForm, shown: dict[str, Any] | None = None) -> HttpResponse:
+    context = {
+        "room": "datasets",
+        "form": form,
+        "parent": _parent(form),
+        "has_traces": Trace.objects.visible().exists(),
+    }
+    return render(request, "datasets/build.html", context | (shown or {}))
+
+
+def _parent(form: BuildForm) -> Dataset | None:
     try:
-        found = matching(read_filters(asked_filters(given)))
-    except Invalid as invalid:
-        return {"match_faults": invalid.faults}
-    count = found[: COUNTED + 1].count()
-    return {"count": min(count, COUNTED), "is_more": count > COUNTED, "examples": found.newest_first()[:EXAMPLES]}
+        return Dataset.objects.filter(pk=form["parent_dataset_id"].value() or None).first()
+    except ValidationError:  # no uuid: the form says so
+        return None
+
+
+def _shown(preview: Preview | None) -> dict[str, Any]:
+    """What the fragment needs of a preview."""
+    if preview is None:
+        return {"preview": None}
+    shares = preview.shares[:SHARES_SHOWN]
+    return {
+        "preview": preview,
+        "shares": shares,
+        "more_shares": len(preview.shares) - len(shares),
+        "charts": charts_of(preview),
+    }

@@ -1,17 +1,26 @@
 """`manage.py build_dataset NAME VERSION`: chooses traces and freezes them."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from datasets_app import services
 from datasets_app.build_request import STRATEGIES
+from datasets_app.models import Dataset
+from datasets_app.strata import EQUAL, PROPORTIONAL
+from traces.filters import read_query
 from training.errors import Fault, Invalid, echo
 from training.renderers import RECIPES
+from training.request_fields import within
 from training.splits import SPLITS
 from training.strict_json import parse_json
 from tunixrt.lib.commands import Command as Base
 
 FILTERS = ("source", "q", "min_score", "created_after", "tag")
+SAME = (  # in the request as on the line
+    *("dataset_name", "dataset_version", "selection_strategy", "stratify_by", "limit", "seed", "strict", "recipe"),
+    *("instruction", "max_length", "session_id", "training_run_id"),
+)
 
 
 class Command(Base):
@@ -22,27 +31,36 @@ class Command(Base):
         parser.add_argument("dataset_version")
         for name in FILTERS:
             parser.add_argument(f"--{name.replace('_', '-')}", dest=name, help=f"Filter: {name}.")
-        parser.add_argument(
-            "--meta", action="append", default=[], metavar="NAME=JSON", help="Filter: meta[NAME] is JSON."
-        )
-        parser.add_argument("--strategy", dest="selection_strategy", choices=STRATEGIES)
-        parser.add_argument("--limit", type=int)
-        parser.add_argument("--seed", type=int)
-        parser.add_argument("--strict", action="store_true", help="A random selection without --seed is an error.")
-        parser.add_argument("--recipe", choices=list(RECIPES))
-        parser.add_argument("--instruction", help="What stands before each prompt; may be empty.")
+        add = parser.add_argument
+        add("--meta", action="append", default=[], metavar="NAME=JSON", help="Filter: meta[NAME] is JSON.")
+        add("--filter", action="append", default=[], metavar="NAME=VALUE", help="Any filter, as in an address.")
+        add("--strategy", dest="selection_strategy", choices=STRATEGIES)
+        add("--stratify-by", metavar="FIELD", help="source, steps, meta.NAME or NAME.")
+        add("--quotas", metavar="HOW", help="proportional, equal, or JSON: {value: rows}.")
+        add("--mix", metavar="JSON|FILE", help='[{"filters": {…}, "weight": 0.7}, {"dataset_key": …, "weight": …}, …]')
+        add("--limit", type=int)
+        add("--seed", type=int)
+        add("--strict", action="store_true", help="An error when the seed decides and there is no --seed.")
+        add("--recipe", choices=list(RECIPES))
+        add("--instruction", help="What stands before each prompt; may be empty. The recipe's own when not given.")
+        add("--max-length", type=int, help="Tokens a sequence that the gates reckon with.")
+        add("--gate", action="append", default=[], metavar="NAME=warn|refuse", help="What a gate does with findings.")
+        add("--parent", metavar="KEY", help="The dataset that this is the next version of.")
+        add("--session-id")
+        add("--training-run-id")
+        add("--provenance", metavar="JSON")
+        add("--dry-run", action="store_true", help="Tell what would be taken, and store nothing.")
 
-    def run(self, *, meta: list[str], **options: Any) -> dict:
-        filters = {name: options[name] for name in FILTERS if options[name] is not None}
-        filters |= dict(map(_meta_filter, meta))
-        names = ("dataset_name", "dataset_version", "selection_strategy", "limit", "seed", "recipe", "instruction")
-        request = {name: options[name] for name in names if options[name] is not None}
-        request |= {"filters": filters, "strict": options["strict"]}
+    def run(self, *, dry_run: bool, **options: Any) -> dict:
+        request = {name: options[name] for name in SAME if options[name] is not None}
+        request |= {name: value for name, value in _spelled(options).items() if value is not None}
+        if dry_run:
+            return services.preview_build(request=request).to_dict()
         dataset, is_new = services.build_dataset(request=request, by=None)
         return dataset.to_dict() | {"created": is_new}
 
     def show(self, result: dict) -> Iterable[str]:
-        return describe(result)
+        return describe(result) if "dataset_key" in result else describe_preview(result)
 
 
 def describe(row: dict) -> Iterator[str]:
@@ -52,8 +70,58 @@ def describe(row: dict) -> Iterator[str]:
     yield f"manifest: {row['manifest_path']}"
 
 
-def _meta_filter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise Invalid(Fault(("meta",), f"must be NAME=JSON, not {echo(text)}", "wrong_value"))
-    return name, parse_json(value)
+def describe_preview(row: dict) -> Iterator[str]:
+    more = "more than " if row["is_more"] else ""
+    yield f"{row['taken']} rows would be taken of {more}{row['count']} that match"
+    for share in row["shares"]:
+        yield f"  {share['value']}: {share['taken']} taken, {share['asked']} asked, {share['rows']} there"
+    for gate in row["gates"]:
+        found = f"{gate['count']} of {gate['checked']} sampled rows do not ({gate['action']})"
+        yield f"{gate['check']}: {found if gate['count'] else 'passed'}"
+
+
+def _spelled(options: dict[str, Any]) -> dict[str, Any]:
+    """What a line spells otherwise than a request."""
+    filters = {name: options[name] for name in FILTERS if options[name] is not None}
+    filters |= {name: parse_json(value) for name, value in _pairs("meta", options["meta"], "NAME=JSON")}
+    filters |= read_query(dict(_pairs("filter", options["filter"], "NAME=VALUE")))
+    quotas = options["quotas"]
+    return {
+        "filters": filters,
+        "quotas": quotas if quotas in (None, EQUAL, PROPORTIONAL) else _json("quotas", quotas),
+        "mix": options["mix"] and _json("mix", _text_or_file(options["mix"])),
+        "gates": dict(_pairs("gate", options["gate"], "NAME=warn|refuse")),
+        "parent_dataset_id": options["parent"] and _id_of(options["parent"]),
+        "provenance": options["provenance"] and _json("provenance", options["provenance"]),
+    }
+
+
+def _pairs(option: str, texts: list[str], form: str) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Invalid(Fault((option,), f"must be {form}, not {echo(text)}", "wrong_value"))
+        yield name, value
+
+
+def _json(option: str, text: str) -> Any:
+    try:
+        return parse_json(text)
+    except Invalid as invalid:
+        raise Invalid(within(invalid, option))
+
+
+def _text_or_file(value: str) -> str:
+    try:
+        return value if value.lstrip().startswith("[") else Path(value).read_text(encoding="utf-8")
+    except (OSError, ValueError):  # a name that cannot be, bytes that are no UTF-8
+        raise Invalid(
+            Fault(("mix",), f"must be a JSON list or a file that holds one, not {echo(value)}", "wrong_value")
+        )
+
+
+def _id_of(key: str) -> str:
+    dataset = Dataset.objects.frozen().with_key(key).first()
+    if dataset is None:
+        raise Invalid(Fault(("parent",), f"there is no frozen dataset {echo(key)}", "unknown_dataset"))
+    return str(dataset.pk)
