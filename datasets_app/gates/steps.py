@@ -15,13 +15,11 @@ class EmptySteps(Gate):
 
     def find(self, rows: Sequence[Row]) -> Iterator[Finding]:
         for row in rows:
-            for step in row["steps"]:
+            for number, step in enumerate(row["steps"], start=1):
                 content = step["content"]
                 # Most steps begin or end with a letter or a digit: only the others are gone through.
                 if not (content[:1].isalnum() or content[-1:].isalnum() or any(map(str.isalnum, content))):
-                    yield Finding(
-                        row["id"], f"step {step['i']} holds neither a letter nor a digit", {"step": step["i"]}
-                    )
+                    yield Finding(row["id"], f"step {number} has no letter or digit", {"step": number})
                     break
 
 
