@@ -33,7 +33,8 @@ PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?
 SIGN = rb"""\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?"""
 PASSWORDS = (b"passw", b"pwd")
 PASSWORD = re.compile(
-    rb"(?:password|passwd|pwd)" + SIGN + rb"""([^\s"'\\`,;:=(){}<>\[\]$*&|]{6,128}+)(?=[\s"'\\`,;]|\Z)""", re.IGNORECASE
+    rb"(?:password|passwd|pwd)" + SIGN + rb"""([^\s"'\\`,;:=(){}<>\[\]$*&|]{6,128}+)(?=[\s"'\\`,;)\]}]|\Z)""",
+    re.IGNORECASE,
 )
 KEY_BEFORE = re.compile(rb"(?:secret|api|access|auth)[_-]?(?:access_?)?(?:key|token)?" + SIGN + rb"\Z", re.IGNORECASE)
 PLACEHOLDERS = (b"example", b"password", b"changeme", b"placeholder", b"xxxx", b"your", b"secret", b"1234")
