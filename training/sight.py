@@ -78,6 +78,16 @@ class Sight:
         (`data.overlong`), so of a row with cut tokens nothing at all is trained."""
         return self.counts[Kind.CUT] > 0
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "token_count": self.token_count,
+            "counts": {kind.value: count for kind, count in self.counts.items()},
+            "left_out": self.is_left_out,
+            "tokens": [piece.to_dict() for piece in self.pieces],
+            "evaluation": {"token_count": self.prompt_length, "tokens": [piece.to_dict() for piece in self.prompt]},
+            "parity": {"tokens": self.same_tokens, "bytes": self.same_bytes},
+        }
+
 
 def look(
     row: Row, tokenizer: Tokenizer, *, recipe: str, instruction: str, max_length: int, most: int | None = None
