@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -32,10 +33,8 @@ class ConflictingAnswers(Gate):
                 why = f"answers its prompt otherwise than the row at position {earlier}"
                 yield Finding(rows[index]["id"], why, {"position": earlier})
 
-    @property
-    def prompts(self) -> int:
-        """How many prompts have more than one answer."""
-        return len(np.unique(np.array(self._contested)))
+    def stats(self) -> dict[str, Any]:
+        return {"conflicting_prompts": len(np.unique(np.array(self._contested)))}
 
 
 class Repeats(Gate):

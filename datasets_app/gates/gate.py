@@ -107,6 +107,10 @@ class Gate:
         """What was found once every row has passed."""
         return self.findings
 
+    def stats(self) -> dict[str, Any]:
+        """Figures for the dataset's page that only this gate knows."""
+        return {}
+
     def result(self, action: str) -> dict[str, Any]:
         """What the manifest records."""
         found = self.found()

@@ -19,9 +19,10 @@ class TokenGate(Gate):
 
 
 class TrainedTokens(TokenGate):
+    """It warns: a run says how long its sequences are, and leaves out what does not fit; a dataset only reckons."""
+
     name = "trained_tokens"
     rule = "no row has zero trained tokens"
-    action = REFUSE
 
     def judge(self, row: Row, example: Example) -> Finding | None:
         limit = self.taught.max_length

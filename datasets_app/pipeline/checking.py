@@ -44,9 +44,10 @@ def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progr
         done += len(rows)
         progress.tell(done)
     splits = content.splits()
+    counted = {name: figure for gate in gates for name, figure in gate.stats().items()}
     return Checked(
         splits=splits,
-        stats=content.stats() | {"tokens": tokens.stats()} | gathered.stats(),
+        stats=content.stats() | counted | {"tokens": tokens.stats()} | gathered.stats(),
         gates=[
             *(gate.result(action_of(gate.name, asked)) for gate in gates),
         ],
