@@ -95,8 +95,8 @@ class BuildForm(forms.Form):
         super().__init__(data, initial=initial)
         self.parts = min(_parts_in(initial if data is None else data) + more_parts, PARTS[-1])
         for row in range(self.parts):
-            self.fields[f"mix_{row}_traces"] = forms.CharField(label=f"Traces of part {row + 1}", required=False)
-            self.fields[f"mix_{row}_weight"] = forms.CharField(label=f"Weight of part {row + 1}", required=False)
+            self.fields[f"mix_{row}_traces"] = forms.CharField(label="Traces", required=False)
+            self.fields[f"mix_{row}_weight"] = forms.CharField(label="Weight", required=False)
         for name in NAMES:
             choices = [("", f"as usual: {action_of(name, {})}"), *((action, action) for action in ACTIONS)]
             self.fields[f"gate_{name}"] = forms.ChoiceField(label=RULES[name], required=False, choices=choices)

@@ -80,4 +80,6 @@ def _shown(preview: Preview | None) -> dict[str, Any]:
         "shares": shares,
         "more_shares": len(preview.shares) - len(shares),
         "charts": charts_of(preview),
+        "broken": [gate for gate in preview.gates if gate["count"]],
+        "kept": [gate for gate in preview.gates if not gate["count"]],
     }

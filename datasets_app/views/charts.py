@@ -14,7 +14,7 @@ def charts_of(preview: Preview) -> list[BarChart]:
     charts: Iterable[BarChart | None] = (
         bar_chart(_bins(preview.lengths, "characters"), title="Length", x_label="characters of a trace"),
         bar_chart(_bins(preview.steps, "steps"), title="Steps", x_label="steps of a trace"),
-        bar_chart(_categories(preview.categories), title=preview.category, x_label=preview.category),
+        bar_chart(_categories(preview.categories), title=preview.category.capitalize(), x_label=preview.category),
     )
     return [chart for chart in charts if chart]
 

@@ -16,16 +16,35 @@ for i in range(60):
     payload = read_trace({
         "trace_version": "1.0", "prompt": f"{'aAäÄZ_'[i % 6]} number {i % 40}?", "final_answer": str(i),
         "steps": [{"i": 7, "type": "b", "content": "z\\u2028é"}, {"i": 0, "type": "a", "content": "\\U0001f600"}],
-        "meta": {"weight": [1e2, 1.50, 1e22, -0.0, 5e-324, 0.1 + i], "source": "x", "big": 2**62 + i},
+        "meta": {
+            "weight": [1e2, 1.50, 1e22, -0.0, 5e-324, 0.1 + i], "source": "x", "big": 2**62 + i,
+            "kind": [1, 1.0, "1", True, None, 1e22, -0.0, 5e-324, 2**62 + 1, "é\u2028", [1], 1.5][i % 12],
+        },
     })
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=(i // 3) * 250_000)
     store_traces(payloads=[payload], ids=[stable_id(payload, i)], created_at=moment, by=None)
 """
+MIX = '[{"filters": {"kind": 1}, "weight": 3}, {"filters": {}, "weight": 0.5}, {"dataset_key": "random-1", "weight": 2}]'
 BUILDS = {
     "latest-1": ("latest", "1", "--limit", "25"),
     "all-1": ("all", "1", "--strategy", "all", "--source", "x"),
     "words-1": ("words", "1", "--strategy", "all", "--q", "ä NUMBER"),
     "random-1": ("random", "1", "--strategy", "random", "--seed", "11", "--limit", "30"),
+    "strata-1": ("strata", "1", "--stratify-by", "kind", "--seed", "11", "--limit", "23"),
+    "strata-2": ("strata", "2", "--stratify-by", "kind", "--quotas", "equal", "--seed", "11", "--limit", "32"),
+    "strata-3": (
+        "strata",
+        "3",
+        "--stratify-by",
+        "steps",
+        "--quotas",
+        '{"2": 7}',
+        "--seed",
+        "1",
+        "--filter",
+        "characters.max=18",
+    ),
+    "mix-1": ("mix", "1", "--mix", MIX, "--seed", "11", "--limit", "31"),
 }
 
 
