@@ -17,15 +17,19 @@ from training.export_rows import trace_row
 from training.renderers import plain_prompt, plain_response, render
 
 PARQUET = "parquet"  # the format that is a directory, not lines
-LookUp = Callable[[QuerySet[DatasetItem]], Mapping[int, Any]]  # what the database knows of traces, by their position
+LOOK_AHEAD = 2_000  # places of the manifest that the database is asked about at once
+LookUp = Callable[[QuerySet[DatasetItem]], dict[int, Any]]  # what the database knows of traces, by their position
 
 
 def exported(dataset: Dataset, format: str, split: str | None) -> Iterator[bytes]:
     """The lines of an export, some hundred at a time, in the manifest's order and in constant memory."""
     export = EXPORTS[format]
     items = dataset.items.filter(split=split) if split else dataset.items.all()
+    known, until = dict[int, Any](), -1
     for positions, rows in read_blocks(dataset.rows_path, split, export.row_type):
-        known = export.look_up(items.filter(position__range=(positions[0], positions[-1]))) if export.look_up else {}
+        if export.look_up and positions[-1] > until:
+            until = max(positions[-1], positions[0] + LOOK_AHEAD)
+            known = export.look_up(items.filter(position__range=(positions[0], until)))
         pairs = zip(positions, rows, strict=True)
         converted = [export.convert(row, dataset, known.get(position, {})) for position, row in pairs]
         if wanted := [row for row in converted if row is not None]:

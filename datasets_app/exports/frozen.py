@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
-BLOCK_BYTES = 256 * 1024  # of the file that are read, turned and sent at a time
+BLOCK_BYTES = 128 * 1024  # of the file that are read, turned and sent at a time; more would leave the processor's cache
 ENCODER = msgspec.json.Encoder(order="sorted")
 
 

@@ -118,7 +118,7 @@ def peak_memory(process: subprocess.Popen) -> float:
             peak = max([peak, *(int(line.split()[1]) for line in status if line.startswith("VmHWM"))])
         time.sleep(0.2)
     if process.returncode:
-        raise SystemExit("the import failed")
+        raise SystemExit(f"{process.args}: exit {process.returncode}")
     return peak / 1024
 
 
