@@ -23,17 +23,11 @@ COLUMNS = {"source": F("source"), "steps": F("step_count")}
 
 def stratified(found: TraceQuerySet, request: dict[str, Any]) -> Selection:
     """What a request takes of the traces `found`. Raises Invalid as `stratified_shares` does."""
-    shares, field = stratified_shares(found, request), request["stratify_by"]
-    draws = {share["value"]: Draw(request["seed"], share["asked"]) for share in shares if share["asked"]}
-    of_value: dict[Any, Draw | None] = {}  # as the database spells it
-    for value, content, trace_id in read(_with_stratum(found, field), "stratum", "content_sha256"):
-        if value not in of_value:
-            of_value[value] = draws.get(_label(field, value))
-        if draw := of_value[value]:
-            draw.add(content, trace_id)
-    records = {value: draw.records() for value, draw in draws.items()}
-    report = [share | {"taken": len(records.get(share["value"], ()))} for share in shares]
-    return Selection(ids_of(np.sort(np.concatenate([np.array([], RECORD), *records.values()]))), report)
+    draws = _drawn(found, request)
+    shares = _shares({value: draw.seen for value, draw in sorted(draws.items())}, request)
+    records = [draws[share["value"]].records()[: share["asked"]] for share in shares]
+    report = [share | {"taken": len(taken)} for share, taken in zip(shares, records, strict=True)]
+    return Selection(ids_of(np.sort(np.concatenate([np.array([], RECORD), *records]))), report)
 
 
 def stratified_shares(found: TraceQuerySet, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -41,7 +35,26 @@ def stratified_shares(found: TraceQuerySet, request: dict[str, Any]) -> list[dic
 
     Raises Invalid when there are too many strata, or quotas for one that is not there.
     """
-    strata = _counted(found, request["stratify_by"])
+    field, strata = request["stratify_by"], Counter[str]()
+    for value, rows in _with_stratum(found, field).values_list("stratum").annotate(rows=Count("*"))[: MAX_STRATA + 1]:
+        strata[_label(field, value)] += rows
+    _check_number(len(strata))
+    return _shares(dict(sorted(strata.items())), request)
+
+
+def _drawn(found: TraceQuerySet, request: dict[str, Any]) -> dict[str, Draw]:
+    """Every stratum with as many of its traces as a request could take, all from one look at the traces."""
+    field, draws = request["stratify_by"], dict[str, Draw]()
+    of_value: dict[Any, Draw] = {}  # as the database spells it
+    for value, content, trace_id in read(_with_stratum(found, field), "stratum", "content_sha256"):
+        if value not in of_value:
+            of_value[value] = draws.setdefault(_label(field, value), Draw(request["seed"], request["limit"]))
+            _check_number(len(of_value))
+        of_value[value].add(content, trace_id)
+    return draws
+
+
+def _shares(strata: dict[str, int], request: dict[str, Any]) -> list[dict[str, Any]]:
     quotas, sizes = request["quotas"], list(strata.values())
     if quotas == EQUAL:
         asked = evenly(sizes, request["limit"])
@@ -54,25 +67,16 @@ def stratified_shares(found: TraceQuerySet, request: dict[str, Any]) -> list[dic
     return [{"value": value, "rows": size, "asked": number} for value, size, number in rows]
 
 
-def _counted(found: TraceQuerySet, field: str) -> dict[str, int]:
-    """How many traces each stratum has."""
-    counts = Counter[str]()
-    try:
-        groups = _with_stratum(found, field).values_list("stratum").annotate(rows=Count("*"))[: MAX_STRATA + 1]
-        for value, rows in groups:
-            counts[_label(field, value)] += rows
-    except Invalid as invalid:
-        raise Invalid(within(invalid, "stratify_by"))
-    if len(counts) > MAX_STRATA:
+def _check_number(strata: int) -> None:
+    if strata > MAX_STRATA:
         msg = f"has more than {MAX_STRATA} values; choose a field with fewer, or filter the traces"
         raise Invalid(Fault(("stratify_by",), msg, "too_many_strata"))
-    return dict(sorted(counts.items()))
 
 
 def _check_known(quotas: dict[str, int], strata: dict[str, int]) -> None:
     unknown = [value for value in quotas if value not in strata]
     if unknown:
-        msg = f"is no value of the traces that match; these are: {', '.join(list(strata)[:20]) or 'none'}"
+        msg = f"is no value of the traces that match; these are: {', '.join(map(place, list(strata)[:20])) or 'none'}"
         raise Invalid(Fault(("quotas", place(value)), msg, "unknown_value") for value in unknown)
 
 
@@ -85,4 +89,7 @@ def _with_stratum(found: TraceQuerySet, field: str) -> TraceQuerySet:
 def _label(field: str, value: Any) -> str:
     if value is None or (field == "source" and not value):
         return NONE
-    return label_of(json.loads(value) if field not in COLUMNS and isinstance(value, str) else value)
+    try:
+        return label_of(json.loads(value) if field not in COLUMNS and isinstance(value, str) else value)
+    except Invalid as invalid:
+        raise Invalid(within(invalid, "stratify_by"))

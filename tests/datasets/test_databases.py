@@ -24,7 +24,9 @@ for i in range(60):
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=(i // 3) * 250_000)
     store_traces(payloads=[payload], ids=[stable_id(payload, i)], created_at=moment, by=None)
 """
-MIX = '[{"filters": {"kind": 1}, "weight": 3}, {"filters": {}, "weight": 0.5}, {"dataset_key": "random-1", "weight": 2}]'
+MIX = (
+    '[{"filters": {"kind": 1}, "weight": 3}, {"filters": {}, "weight": 0.5}, {"dataset_key": "random-1", "weight": 2}]'
+)
 BUILDS = {
     "latest-1": ("latest", "1", "--limit", "25"),
     "all-1": ("all", "1", "--strategy", "all", "--source", "x"),
@@ -55,11 +57,20 @@ def built(home, kind) -> dict:
         for arguments in BUILDS.values():
             installation.manage("build_dataset", *arguments)
         keys = [*BUILDS, "golden-v1", "golden-v2"]
-        return {key: (home / "datasets" / key / "dataset.jsonl").read_bytes() for key in keys}
+        rows = {key: (home / "datasets" / key / "dataset.jsonl").read_bytes() for key in keys}
+        return rows | {name: exported(installation, home / name, name) for name in ("trace", "tunix_sft", "parquet")}
 
 
-def test_dataset_files_are_byte_identical_on_sqlite_and_postgresql(tmp_path):
+def exported(installation, path, format) -> dict:
+    """What `format` of one of the datasets is, by file: what the database knows beside the rows is in it."""
+    installation.manage("export_dataset", "all-1", "--format", format, "--output", str(path))
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
+
+
+def test_dataset_files_and_exports_are_byte_identical_on_sqlite_and_postgresql(tmp_path):
     embedded, server = built(tmp_path / "embedded", "embedded"), built(tmp_path / "services", "services")
     assert embedded == server
     assert len(embedded["all-1"].splitlines()) == 60
+    assert len(embedded["parquet"]) == 4
     assert len(embedded["words-1"].splitlines()) == 20  # those with "ä" and those with "Ä": words have no case
