@@ -92,6 +92,7 @@ class Dataset(Built):
     instruction = s.CharField()
     max_length = s.IntegerField(help_text="Tokens a sequence that the gates reckon with.")
     leak_count = s.IntegerField(help_text="Train rows that are known from where it is asked.")
+    found = s.DictField(child=s.IntegerField(), help_text="Rows by the gate that found something.")
     content_sha256 = s.CharField()
     error = s.CharField()
     created_at = s.DateTimeField()

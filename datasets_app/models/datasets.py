@@ -143,6 +143,7 @@ class Dataset(models.Model):
             "instruction": self.instruction,
             "max_length": self.max_length,
             "leak_count": self.leak_count,
+            "found": {gate["gate"]: gate["count"] for gate in self.gates if "gate" in gate and gate["count"]},
             "content_sha256": self.content_sha256,
             "manifest_path": str(self.manifest_path.relative_to(settings.TUNIXRT_HOME)),
             "error": self.error,

@@ -1,4 +1,4 @@
-"""How fast a frozen dataset goes out: `python -m tests.benchmarks.datasets`, on a scratch PostgreSQL database.
+"""How fast a dataset is built and goes out: `python -m tests.benchmarks.datasets`, on a scratch PostgreSQL database.
 
 A figure is a ratio between contestants that take turns (A B A B …), medians of the rounds. docs/benchmarks.md explains
 the rows.
@@ -7,6 +7,7 @@ the rows.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ FEW = 10_000  # rows, from which on an export takes no more memory
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", action="append", choices=tuple(WORKS), help="Default: export.")
+    parser.add_argument("--work", action="append", choices=tuple(WORKS), help="Default: all.")
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
@@ -33,10 +34,59 @@ def main() -> int:
         start_django(home)
         fill(options.rows)
         result: dict = {"machine": machine(), "rows": []}
-        for work in options.work or ["export"]:
+        for work in options.work or WORKS:
             result["rows"] += WORKS[work](options)
     print(json.dumps(result, indent=1) if options.json else table(result["rows"]))
     return 0
+
+
+def build(options: argparse.Namespace) -> list[dict]:
+    """A build by the command, every gate and the firewall included, beside COPY of the same rows, as they are and as
+    the server would make them; then how memory grows."""
+    memory: list[float] = []
+    contestants: dict[str, Callable[[], Iterable]] = {
+        "ours": lambda: [memory.append(built(options.rows))],
+        "COPY of the canonical texts": partial(from_server, TEXTS, options.rows),
+        "COPY of rows drawn and made in SQL": partial(from_server, ROWS, options.rows),
+    }
+    rates = take_turns(contestants, options.rounds, options.rows)
+    names = {"work": f"build of {options.rows:,} rows", "unit": "rows/s", "ours": rates.pop("ours")}
+    found = [names | {"peer": peer, "theirs": rate, "ratio": names["ours"] / rate} for peer, rate in rates.items()]
+    few = built(FEW)
+    grown = {"unit": "MiB", "peer": f"{FEW:,} rows", "ours": max(memory), "theirs": few, "ratio": max(memory) / few}
+    return [*found, {"work": "memory of a build"} | grown]
+
+
+def built(rows: int) -> float:
+    """Builds so many rows in a process of its own, and removes them. Returns its largest resident set in MiB."""
+    from datasets_app.models import Dataset
+
+    command = [sys.executable, "manage.py", "build_dataset", "built", "1", "--strategy", "random", "--seed", "1"]
+    command += ["--limit", str(rows), "--max-length", "1024"]
+    memory = peak_memory(subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL))
+    dataset = Dataset.objects.get(key="built-1")
+    shutil.rmtree(dataset.directory)
+    dataset.items.all()._raw_delete("default")
+    dataset.delete()
+    return memory
+
+
+def from_server(query: str, rows: int) -> Iterator[bytes]:
+    with psycopg.connect(os.environ["DATABASE_URL"]) as server, server.cursor().copy(query, [rows]) as copy:
+        yield from copy
+
+
+TEXTS = "COPY (SELECT canonical FROM traces_trace ORDER BY created_at, id LIMIT %s) TO STDOUT"
+ROWS = """
+COPY (
+    SELECT jsonb_build_object(
+        'id', id, 'split', get_byte(decode("group", 'hex'), 31) %% 10, 'prompt', payload -> 'prompt',
+        'steps', payload -> 'steps', 'final_answer', payload -> 'final_answer', 'meta', payload -> 'meta'
+    )
+    FROM (SELECT *, canonical::jsonb AS payload FROM traces_trace) AS traces
+    ORDER BY sha256(convert_to('1|' || content_sha256, 'UTF8')), id LIMIT %s
+) TO STDOUT
+"""
 
 
 def export(options: argparse.Namespace) -> list[dict]:
@@ -135,7 +185,7 @@ def memory_of_export(dataset, format: str) -> float:
 
 
 BY_HAND = {"trace": trace_by_hand, "tunix_sft": turns_by_hand, "messages": messages_by_hand}
-WORKS = {"export": export}
+WORKS = {"build": build, "export": export}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,9 @@ from training.renderers import RECIPES
 from training.request_fields import within
 from training.splits import SPLITS
 from training.strict_json import parse_json
+from tunixrt.jobs.models import Job
 from tunixrt.lib.commands import Command as Base
+from tunixrt.lib.commands import ProgressLine
 
 FILTERS = ("source", "q", "min_score", "created_after", "tag")
 SAME = (  # in the request as on the line
@@ -56,7 +58,14 @@ class Command(Base):
         request |= {name: value for name, value in _spelled(options).items() if value is not None}
         if dry_run:
             return services.preview_build(request=request).to_dict()
-        dataset, is_new = services.build_dataset(request=request, by=None)
+        line = ProgressLine(self.stderr, "building", None)
+
+        def watch(job: Job) -> None:
+            line.total = job.total
+            line.show(job.done, job.message)
+
+        dataset, is_new = services.build_dataset(request=request, by=None, at_once=True, watch=watch)
+        line.close()
         return dataset.to_dict() | {"created": is_new}
 
     def show(self, result: dict) -> Iterable[str]:
@@ -64,9 +73,11 @@ class Command(Base):
 
 
 def describe(row: dict) -> Iterator[str]:
-    """A dataset in two lines, for every command that makes one."""
+    """A dataset in two lines or three, for every command that makes one."""
     splits = ", ".join(f"{row['splits'].get(name, 0)} {name}" for name in SPLITS)
     yield f"{row['dataset_key']}: {row['status']}, {row['trace_count']} rows ({splits})"
+    if row["found"]:
+        yield "gates: " + ", ".join(f"{gate} found {count} rows" for gate, count in row["found"].items())
     yield f"manifest: {row['manifest_path']}"
 
 
@@ -76,7 +87,7 @@ def describe_preview(row: dict) -> Iterator[str]:
     for share in row["shares"]:
         yield f"  {share['value']}: {share['taken']} taken, {share['asked']} asked, {share['rows']} there"
     for gate in row["gates"]:
-        found = f"{gate['count']} of {gate['checked']} sampled rows do not ({gate['action']})"
+        found = f"{gate['count']} of {gate['checked']} sampled rows break it ({gate['action']})"
         yield f"{gate['check']}: {found if gate['count'] else 'passed'}"
 
 
