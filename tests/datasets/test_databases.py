@@ -62,8 +62,8 @@ def built(home, kind) -> dict:
 
 
 def exported(installation, path, format) -> dict:
-    """What `format` of one of the datasets is, by file: what the database knows beside the rows is in it."""
-    installation.manage("export_dataset", "all-1", "--format", format, "--output", str(path))
+    """What `format` of the drawn dataset is, by file: what the database knows beside the rows is in it."""
+    installation.manage("export_dataset", "random-1", "--format", format, "--output", str(path))
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
 
