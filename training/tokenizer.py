@@ -6,7 +6,7 @@ tokens enter by their ids only: `<end_of_turn>` inside a person's text is encode
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from heapq import heappush, heapreplace
+from heapq import heappop, heappush
 from itertools import chain
 from pathlib import Path
 
@@ -32,15 +32,17 @@ from training.renderers import (
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", START_OF_TURN, END_OF_TURN)  # ids 0 to 5, the first four as Gemma
 CONTROLS = {token: np.int32(number).tobytes() for number, token in enumerate(SPECIAL_TOKENS)}
 BEGIN = Segment("<bos>", control=True)
-LEARNED_ROWS = 20_000  # of a train split: more change few merges, and cost time and memory
+# Of a train split: more change few merges, and cost time and memory.
+LEARNED_ROWS, LEARNED_CHARACTERS = 20_000, 40_000_000
 TOKENIZER_VERSION = 1  # goes up whenever `tokenizer_for` gives another tokenizer for the same arguments
 
 
 def tokenizer_for(rows: Iterable[Row], instruction: str, vocab_size: int) -> "Tokenizer":
     """The tokenizer of a dataset, learned from its train split. `rows` (of all splits) are read once.
 
-    Of a train split of more than LEARNED_ROWS those rows are taken whose ids have the smallest SHA-256: a function of
-    the rows alone, so a run and a page that shows its tokens have the same tokenizer. In memory are their texts.
+    Of a train split of more than LEARNED_ROWS or LEARNED_CHARACTERS those rows are taken whose ids have the smallest
+    SHA-256: a function of the rows alone, so a run and a page that shows its tokens have the same tokenizer. In memory
+    are their texts.
     """
     train = (row for row in rows if row["split"] == "train")
     return Tokenizer.train(_sampled_texts(train, instruction), vocab_size)
@@ -57,14 +59,19 @@ def training_texts(rows: Iterable[Row], instruction: str) -> Iterator[str]:
 
 
 def _sampled_texts(rows: Iterable[Row], instruction: str) -> Iterator[str]:
-    """The texts of at most LEARNED_ROWS rows, in the rows' order."""
-    kept: list[tuple[int, int, list[str]]] = []  # a heap: on top is what the next smaller hash pushes out
+    """The texts of the rows that are learned from, in the rows' order."""
+    kept: list[tuple[int, int, list[str]]] = []  # a heap: on top is the largest hash, the first to go
+    characters, gone = 0, -(2**256)  # the hash that went last: what is larger need not be looked at
     for place, row in enumerate(rows):
         key = -int.from_bytes(sha256(str(row["id"]).encode()).digest())
-        if len(kept) < LEARNED_ROWS:
-            heappush(kept, (key, place, list(training_texts([row], instruction))))
-        elif key > kept[0][0]:
-            heapreplace(kept, (key, place, list(training_texts([row], instruction))))
+        if key <= gone:
+            continue
+        texts = list(training_texts([row], instruction))
+        heappush(kept, (key, place, texts))
+        characters += sum(map(len, texts))
+        while len(kept) > 1 and (len(kept) > LEARNED_ROWS or characters > LEARNED_CHARACTERS):
+            gone, _, texts = heappop(kept)
+            characters -= sum(map(len, texts))
     return chain.from_iterable(texts for _, _, texts in sorted(kept, key=lambda entry: entry[1]))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from training.errors import Invalid
 from training.renderers import ANSWER_ONLY, TRACE_SFT, render_prompt, render_response
-from training.tokenizer import SPECIAL_TOKENS, Tokenizer, tokenizer_for, training_texts
+from training.tokenizer import SPECIAL_TOKENS, Tokenizer, _sampled_texts, tokenizer_for, training_texts
 
 ROWS = [
     {
@@ -122,3 +122,13 @@ def test_a_tokenizer_that_cuts_otherwise_is_refused(tmp_path):
     (tmp_path / "tokenizer.json").write_text(text.replace('"individual_digits": true', '"individual_digits": false'))
     with pytest.raises(Invalid, match="cuts texts otherwise"):
         Tokenizer.load(tmp_path / "tokenizer.json")
+
+
+def test_no_more_than_so_many_characters_are_learned_from_and_which_does_not_depend_on_the_order(monkeypatch):
+    rows = [{"id": str(i), **ROWS[i]} for i in range(60)]
+    monkeypatch.setattr("training.tokenizer.LEARNED_CHARACTERS", 2_000)
+    learned = list(_sampled_texts(rows, ""))
+    assert 1_500 < sum(map(len, learned)) <= 2_000
+    assert sorted(learned) == sorted(_sampled_texts(rows[::-1], ""))
+    monkeypatch.setattr("training.tokenizer.LEARNED_CHARACTERS", 1)
+    assert len(list(_sampled_texts(rows, ""))) == 2  # prompt and response of one row: never nothing
