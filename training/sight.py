@@ -1,10 +1,13 @@
 """What the model sees of a row: every token with what training makes of it, beside what an examination would feed."""
 
 from codecs import getincrementaldecoder
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, repeat
 from typing import Any
+
+import numpy as np
 
 from training.evalsets import item_from_row
 from training.packing import Example, PackedData, encode_example
@@ -99,50 +102,49 @@ def look(
     of the row: nothing here says by itself where the loss falls or what is asked.
     """
     example = encode_example(tokenizer, row, recipe=recipe, instruction=instruction)
-    kinds, padding = _kinds(example, max_length)
     fed = tokenizer.encode_prompt(item_from_row(row)["prompt"], instruction)
-    prefix = example.tokens[: _first_trained(example)].tolist()
-    texts = {b"".join(map(tokenizer.token_bytes, tokens)) for tokens in (prefix, fed)}
+    trained, padding = _trained(example, max_length)
+    kept = trained[: max_length + 1]  # the last token of a sequence is only ever a target
+    kinds = [Kind.TRAINED if is_trained else Kind.MASKED for is_trained in kept[:most].tolist()]
+    taught = example.tokens[: int(np.argmax(trained))].tolist()
     rendered = f"{SPECIAL_TOKENS[tokenizer.bos_id]}{render_prompt(row['prompt'], instruction)}".encode()
     return Sight(
-        pieces=list(_pieces(tokenizer, example.tokens.tolist(), kinds, most)),
-        prompt=list(_pieces(tokenizer, fed, [Kind.MASKED] * len(fed), most)),
-        counts={kind: kinds.count(kind) for kind in Kind} | {Kind.PADDING: padding},
+        pieces=list(_pieces(tokenizer, example.tokens.tolist(), chain(kinds, repeat(Kind.CUT)), most)),
+        prompt=list(_pieces(tokenizer, fed, repeat(Kind.MASKED), most)),
+        counts={
+            Kind.TRAINED: int(np.count_nonzero(kept)),
+            Kind.MASKED: int(np.count_nonzero(~kept)),
+            Kind.CUT: len(trained) - len(kept),
+            Kind.PADDING: padding,
+        },
         prompt_length=len(fed),
         max_length=max_length,
-        same_tokens=prefix == fed,
-        same_bytes=texts == {rendered},
+        same_tokens=taught == fed,
+        same_bytes=_bytes(tokenizer, taught) == _bytes(tokenizer, fed) == rendered,
     )
 
 
-def _kinds(example: Example, max_length: int) -> tuple[list[Kind], int]:
-    """The kind of each token, and the padding behind them, in a sequence that the row has for itself.
+def _trained(example: Example, max_length: int) -> tuple[np.ndarray, int]:
+    """Whether the loss falls on each token, as bool [n], and the places behind them in a sequence of `max_length`.
 
-    A token is trained where it is the target of a place with a loss, and what it is predicted from stands one place
-    before it: so `max_length` places hold a row of `max_length` + 1 tokens.
+    The mask of a batch tells it of targets, and the first token is the target of no place. A row that does not fit is
+    laid out as if it did.
     """
-    mask, padding = _alone(example, max(max_length, example.length))
-    kinds = [Kind.MASKED, *(Kind.TRAINED if trained else Kind.MASKED for trained in mask)]
-    beyond = len(kinds[max_length + 1 :])
-    return [*kinds[: max_length + 1], *[Kind.CUT] * beyond], padding
-
-
-def _first_trained(example: Example) -> int:
-    mask, _ = _alone(example, example.length)
-    return 1 + mask.index(1.0)
-
-
-def _alone(example: Example, length: int) -> tuple[list[float], int]:
-    """The loss mask of the example in a sequence of its own, and the places behind it."""
+    length = max(max_length, example.length)
     data = PackedData([example], length=length, batch_size=1, packing=False, seed=0, epochs=1)
     batch = data.batch(0)
-    return batch.loss_mask[0, : batch.useful_tokens].tolist(), length - batch.useful_tokens
+    trained = batch.loss_mask[0, : batch.useful_tokens] == 1
+    return np.concatenate([[False], trained]), length - batch.useful_tokens
 
 
-def _pieces(tokenizer: Tokenizer, ids: Sequence[int], kinds: Sequence[Kind], most: int | None) -> Iterator[Piece]:
+def _bytes(tokenizer: Tokenizer, ids: Sequence[int]) -> bytes:
+    return b"".join(map(tokenizer.token_bytes, ids))
+
+
+def _pieces(tokenizer: Tokenizer, ids: Sequence[int], kinds: Iterable[Kind], most: int | None) -> Iterator[Piece]:
     """The first `most` tokens with what each adds to the text. What is no UTF-8, and NUL, is U+FFFD as in `decode`."""
     decoder = getincrementaldecoder("utf-8")("replace")
-    for place, (token_id, kind) in enumerate(zip(ids[:most], kinds[:most], strict=True), start=1):
+    for place, (token_id, kind) in enumerate(zip(ids[:most], kinds, strict=False), start=1):
         data = tokenizer.token_bytes(token_id)
         text = decoder.decode(data, final=place == len(ids))
         yield Piece(token_id, kind, text.replace("\0", "\ufffd"), data)
