@@ -37,3 +37,23 @@ def leaks(dataset: Dataset) -> dict[str, Any] | None:
 def provenance(dataset: Dataset) -> Iterator[tuple[str, Any]]:
     """Where the request says that the dataset comes from."""
     return ((name.replace("_", " "), value) for name in PROVENANCE if (value := dataset.request.get(name)))
+
+
+def side_by_side(base: Dataset, other: Dataset) -> list[tuple[str, Any, Any]]:
+    """Figures of two datasets: what it is, of the one, of the other. None where an old dataset does not know it."""
+    sides = [_figures(dataset) for dataset in (base, other)]
+    return [(name, *(side[name] for side in sides)) for name in sides[0]]
+
+
+def _figures(dataset: Dataset) -> dict[str, Any]:
+    stats = dataset.stats
+    return {
+        "rows": dataset.trace_count,
+        **{f"{split} rows": dataset.splits.get(split) for split in SPLITS},
+        "steps a row": stats.get("steps", {}).get("mean"),
+        "characters of a prompt": stats.get("characters", {}).get("prompt", {}).get("mean"),
+        "tokens a row": stats.get("tokens", {}).get("row", {}).get("mean"),
+        "sources": len(stats.get("sources", [])),
+        "leaks": dataset.leak_count,
+        "gates that found something": sum(bool(gate["count"]) for gate in dataset.gates),
+    }

@@ -2,16 +2,18 @@
 
 from django.urls import path
 
+from datasets_app.api import comparison as comparison_api
 from datasets_app.api import datasets as datasets_api
 from datasets_app.api import evalsets as evalsets_api
 from datasets_app.api import exports as exports_api
 from datasets_app.api import rows as rows_api
-from datasets_app.views import builds, datasets, evalsets, exports, rows
+from datasets_app.views import builds, comparison, datasets, evalsets, exports, rows
 
 urlpatterns = [
     path("datasets/", datasets.dataset_list, name="dataset_list"),
     path("datasets/build/", builds.dataset_build, name="dataset_build"),
     path("datasets/build/preview/", builds.dataset_preview, name="dataset_preview"),
+    path("datasets/compare/", comparison.dataset_compare, name="dataset_compare"),
     path("datasets/<str:key>/", datasets.dataset_detail, name="dataset_detail"),
     path("datasets/<str:key>/cancel/", datasets.dataset_cancel, name="dataset_cancel"),
     path("datasets/<str:key>/export/", exports.dataset_export, name="dataset_export"),
@@ -28,6 +30,7 @@ urlpatterns = [
     path("evalsets/<uuid:evalset_id>/", evalsets.evalset_detail, name="evalset_detail"),
     path("api/datasets", datasets_api.DatasetList.as_view(), name="api_datasets"),
     path("api/datasets/build", datasets_api.DatasetBuild.as_view(), name="api_dataset_build"),
+    path("api/datasets/compare", comparison_api.DatasetsCompare.as_view(), name="api_datasets_compare"),
     path("api/datasets/<str:key>", datasets_api.DatasetDetail.as_view(), name="api_dataset"),
     path("api/datasets/<str:key>/manifest.json", datasets_api.DatasetManifest.as_view(), name="api_dataset_manifest"),
     path("api/datasets/<str:key>/export.jsonl", exports_api.DatasetExport.as_view(), name="api_dataset_export"),

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from datasets_app.keys import is_key, next_version
+from datasets_app.models.items import ItemQuerySet
 from traces.models import Trace
 from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, Unavailable
@@ -172,6 +173,8 @@ class DatasetItem(models.Model):
     trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="dataset_items", db_index=False)
     split = models.CharField(max_length=8)
     group = models.BigIntegerField(default=0, help_text="Twins share it: 64 bits of the SHA-256 of the group's name.")
+
+    objects = ItemQuerySet.as_manager()
 
     class Meta:
         ordering = ("position",)

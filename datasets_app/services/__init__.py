@@ -1,5 +1,6 @@
 """What every face asks of this room."""
 
+from datasets_app.services.comparison import KINDS, DatasetComparison, compare_datasets, compared_row, named_dataset
 from datasets_app.services.datasets import build_dataset, cancel_build, seed_dataset
 from datasets_app.services.evalsets import (
     evalset_for,
@@ -14,11 +15,15 @@ from datasets_app.services.rows import MANIFEST_ORDER, DatasetRow, gates_of, lis
 from datasets_app.services.sight import describe_sight, has_tokenizer, read_settings, sight_of, tokenizer_of
 
 __all__ = [
+    "KINDS",
     "MANIFEST_ORDER",
+    "DatasetComparison",
     "DatasetRow",
     "Preview",
     "build_dataset",
     "cancel_build",
+    "compare_datasets",
+    "compared_row",
     "describe_sight",
     "evalset_for",
     "evalset_from_file",
@@ -31,6 +36,7 @@ __all__ = [
     "has_tokenizer",
     "list_rows",
     "listed",
+    "named_dataset",
     "position_of",
     "preview_build",
     "read_settings",

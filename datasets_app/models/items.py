@@ -1,0 +1,40 @@
+"""What is asked of the rows of datasets."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import Exists, F, Min, OuterRef, Subquery
+
+from traces.models import Trace
+
+if TYPE_CHECKING:
+    from datasets_app.models.datasets import Dataset
+
+
+class ItemQuerySet(models.QuerySet):
+    """Items of one dataset beside another one."""
+
+    def whose_trace_is_not_in(self, dataset: "Dataset") -> Self:
+        return self.filter(~Exists(self._of(dataset).filter(trace=OuterRef("trace"))))
+
+    def split_otherwise_in(self, dataset: "Dataset") -> Self:
+        """Those whose trace is there too, in another split, which `split_there` tells."""
+        there = self._of(dataset).filter(trace=OuterRef("trace")).order_by().values("split")[:1]
+        found = self.annotate(split_there=Subquery(there))
+        return found.filter(split_there__isnull=False).exclude(split_there=F("split"))
+
+    def whose_content_is_in(self, dataset: "Dataset") -> Self:
+        """Those that say what a row there says, under whatever id."""
+        return self.filter(Exists(self._same_content(dataset)))
+
+    def with_same_content_in(self, dataset: "Dataset") -> Self:
+        """`same_at` is the position of the first row there that says the same, or None."""
+        first = self._same_content(dataset).order_by().values("dataset").annotate(first=Min("position"))
+        return self.annotate(same_at=Subquery(first.values("first")))
+
+    def _same_content(self, dataset: "Dataset") -> models.QuerySet:
+        same = Trace.objects.filter(content_sha256=OuterRef(OuterRef("trace__content_sha256")))
+        return self._of(dataset).filter(trace__in=same.values("pk"))
+
+    def _of(self, dataset: "Dataset") -> models.QuerySet:
+        return self.model.objects.filter(dataset=dataset)
