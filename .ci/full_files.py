@@ -14,7 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from traces.ungar import TASKS, traces_of
 from training.arithmetic import Equation, check_steps, equations
 from training.formats import read_traces
+from training.packing import encode_example
 from training.problems.high_card_duel import PROBLEM
+from training.renderers import RECIPES, render, render_prompt
+from training.sight import Kind, look
+from training.tokenizer import Tokenizer, tokenizer_for
 
 ROOT = Path(__file__).resolve().parent.parent
 CALCULATOR_NOTE = re.compile(r"<<[^<>]*>>")
@@ -40,6 +44,7 @@ def main(folder: Path) -> int:
     return (
         gsm8k(folder)
         or arithmetic(folder)
+        or sight(folder)
         or ungar(folder)
         or subprocess.run([sys.executable, "-m", "training.validate_golden"]).returncode
     )
@@ -48,9 +53,7 @@ def main(folder: Path) -> int:
 def gsm8k(folder: Path) -> int:
     """Converts both files and counts steps against lines."""
     for name, rows in (("train", 7473), ("test", 1319)):
-        path = folder / "gsm8k" / f"{name}.jsonl"
-        with path.open("rb") as stream:
-            found = [payload for _, payload in read_traces(stream, source="gsm8k", max_line_bytes=2**20)]
+        found = [payload for _, payload in read_gsm8k(folder, name)]
         bad = [payload for payload in found if not isinstance(payload, dict)]
         steps = sum(len(payload["steps"]) for payload in found if isinstance(payload, dict))
         print(f"gsm8k {name}: {len(found)} rows, {steps} steps, {len(bad)} refused")
@@ -59,13 +62,55 @@ def gsm8k(folder: Path) -> int:
     return 0
 
 
+def sight(folder: Path) -> int:
+    """Holds what training masks against what an examination feeds: every row of GSM8K, under every recipe.
+
+    Recipes of one instruction share a tokenizer, so it is two that are learned.
+    """
+    rows = [
+        {**payload, "id": f"{name}-{line}", "split": name}
+        for name in ("train", "test")
+        for line, payload in read_gsm8k(folder, name)
+    ]
+    tokenizers = {
+        instruction: tokenizer_for(rows, instruction, 512)
+        for instruction in {recipe.instruction for recipe in RECIPES.values()}
+    }
+    wrong = 0
+    for name, recipe in RECIPES.items():
+        tokenizer = tokenizers[recipe.instruction]
+        differing = sum(not is_seen_right(row, tokenizer, name, recipe.instruction) for row in rows)
+        print(f"gsm8k as {name}: {len(rows)} rows, {differing} whose prompts differ")
+        wrong += differing
+    return int(wrong > 0 or len(rows) != 8792)
+
+
+def is_seen_right(row: dict, tokenizer: Tokenizer, recipe: str, instruction: str) -> bool:
+    """Whether the masked prefix of a row is the prompt, token for token and byte for byte, and the rest is trained."""
+    seen = look(row, tokenizer, recipe=recipe, instruction=instruction, max_length=2**15, most=0)
+    fed = tokenizer.encode_prompt(row["prompt"], instruction)
+    taught = encode_example(tokenizer, row, recipe=recipe, instruction=instruction).tokens.tolist()
+    prefix, response = taught[: seen.counts[Kind.MASKED]], taught[seen.counts[Kind.MASKED] :]
+    prompt, whole = render_prompt(row["prompt"], instruction), render(row, recipe, instruction)
+    return (
+        (seen.same_tokens and seen.same_bytes and seen.counts[Kind.CUT] == 0)
+        and (prefix == fed and len(response) == seen.counts[Kind.TRAINED])
+        and (tokenizer.decode(prefix) == f"<bos>{prompt}" and tokenizer.decode(taught) == f"<bos>{whole}")
+    )
+
+
+def read_gsm8k(folder: Path, name: str) -> list[tuple[int, dict]]:
+    """The traces of a file of GSM8K with their lines."""
+    with (folder / "gsm8k" / f"{name}.jsonl").open("rb") as stream:
+        return list(read_traces(stream, source="gsm8k", max_line_bytes=2**20))
+
+
 def arithmetic(folder: Path) -> int:
     """Reads every equation in GSM8K, and holds it against the calculator's note beside it; as docs/gsm8k.md tells."""
     counts = dict.fromkeys(ARITHMETIC, 0)
     for name in ("train", "test"):
         path = folder / "gsm8k" / f"{name}.jsonl"
-        with path.open("rb") as stream:
-            payloads = [payload for _, payload in read_traces(stream, source="gsm8k", max_line_bytes=2**20)]
+        payloads = [payload for _, payload in read_gsm8k(folder, name)]
         for payload, line in zip(payloads, path.read_text().splitlines(), strict=True):
             checked = check_steps(step["content"] for step in payload["steps"])
             counts["traces"] += 1
