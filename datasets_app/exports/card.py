@@ -86,23 +86,27 @@ def _sections(dataset: Dataset, files: Mapping[str, Written]) -> Iterator[str]:
     yield "## Splits"
     yield _table(("split", "rows"), [(split, file.rows) for split, file in files.items()])
     yield f"{escape(str(dataset.splits['rule']))}. A split without rows has no file."
-    yield "## What was asked for"
-    yield "The filters, the strategy and the seed: the same request on the same traces gives the same rows."
-    yield fenced(json.dumps(dataset.request, indent=2, sort_keys=True, ensure_ascii=False))
-    yield "## What the model is taught"
-    yield f"Recipe: {escape(dataset.recipe)}. " + ("Instruction:" if dataset.instruction else "No instruction.")
-    if dataset.instruction:
-        yield fenced(dataset.instruction)
-    yield "## Checks"
-    yield _table(
-        ("rule", "rows that break it"), [(escape(str(gate["check"])), gate["count"]) for gate in dataset.gates]
-    )
-    yield from _contamination(dataset)
+    yield from _origin(dataset)
+    yield from _checks(dataset)
     yield "## Identity"
     yield f"SHA-256 of the frozen file, all splits: `{dataset.content_sha256}`"
 
 
-def _contamination(dataset: Dataset) -> Iterator[str]:
+def _origin(dataset: Dataset) -> Iterator[str]:
+    yield "## What was asked for"
+    yield "The same request on the same traces gives the same rows."
+    asked = {name: value for name, value in dataset.request.items() if value not in (None, {})}
+    yield fenced(json.dumps(asked, indent=2, sort_keys=True, ensure_ascii=False))
+    yield "## What the model is taught"
+    yield f"Recipe: {escape(dataset.recipe)}. {'Instruction:' if dataset.instruction else 'No instruction.'}"
+    if dataset.instruction:
+        yield fenced(dataset.instruction)
+
+
+def _checks(dataset: Dataset) -> Iterator[str]:
+    yield "## Checks"
+    found = [(escape(str(gate["check"])), gate["count"]) for gate in dataset.gates]
+    yield _table(("rule", "rows that break it"), found)
     if dataset.is_contaminated:
         yield (
             f"**Contaminated**: {dataset.leak_count} rows of train give away what an evaluation set, a golden set or a "
