@@ -22,6 +22,7 @@ from training.canonical import sha256_hex
 WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s]")  # a number is one word, however long, and so is a sign
 SPACE, LETTER, NUMBER, SIGN, POINT, QUIET = range(6)  # kinds of characters and of words, the signs last
 QUIETS = ";:?!'\"`´…‘’‚‛“”„‟«»‹›–—¿¡"  # signs that only pace a sentence, as POINT does outside of numbers
+PACING = frozenset(QUIETS + ".,")
 BLOCK = 2**16  # characters that are worked on together: they stay in the cache
 TABLE = 2**16  # code points that are folded by a table, the basic plane
 LAST = 0x10FFFF
@@ -58,6 +59,11 @@ class Words:
         kept = self.kinds < POINT
         return Words(self.hashes[kept], self.kinds[kept], _counted(kept)[self.offsets])
 
+    def beginnings(self, most: int) -> "Words":
+        """The first `most` words of each text."""
+        kept = np.arange(len(self.hashes)) - self.offsets[self.owners()] < most
+        return Words(self.hashes[kept], self.kinds[kept], _counted(kept)[self.offsets])
+
     def grams(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Every n-gram that lies within one text: its hash, and the word it begins with, both (n-grams,)."""
         count = len(self.hashes) - n + 1
@@ -73,6 +79,11 @@ class Words:
 def words_of(text: str) -> list[str]:
     """The words of `text` without what makes no difference to their meaning: case, Unicode's several spellings."""
     return WORD.findall(folded(text))
+
+
+def spoken_words(text: str) -> list[str]:
+    """`words_of` without the signs that only pace a sentence, as `Words.spoken`."""
+    return [word for word in words_of(text) if word not in PACING]
 
 
 def folded(text: str) -> str:
@@ -119,7 +130,8 @@ def _hash_block(texts: Sequence[str]) -> Words:
     first = np.flatnonzero(_begins_word(segment_kinds))
     starts = segments[first]
     powers, inverses = _powers(len(codes))
-    sums = _summed(powers * (codes * (kinds != SPACE)))[np.concatenate((starts, [len(codes)]))]
+    # A space counts nothing, and a character that is none never does.
+    sums = _summed(powers * ((codes + 1) * (kinds != SPACE)))[np.concatenate((starts, [len(codes)]))]
     return Words(mixed(np.diff(sums) * inverses[starts]), segment_kinds[first], np.searchsorted(starts, begins))
 
 
@@ -187,7 +199,7 @@ def _kinds_of_codes() -> np.ndarray:
         for run in re.finditer(pattern, everything):
             kinds[run.start() : run.end()] = kind
     kinds[[ord(sign) for sign in QUIETS]] = QUIET
-    kinds[[ord(sign) for sign in ".,"]] = POINT
+    kinds[[ord(point) for point in ".,"]] = POINT
     return kinds
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from training.arrays import ragged
 from training.canonical import sha256_hex
 from training.groups.gram_store import GramStore
 from training.ngrams import HALF
@@ -30,12 +31,6 @@ def candidate_pairs(store: GramStore, texts: np.ndarray) -> Iterator[tuple[np.nd
     for first in range(0, len(rows), CHUNK):
         chunk = rows[first : first + CHUNK]
         yield _most_shared(*_met(chunk, starts, orders, lengths))
-
-
-def ragged(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The numbers from starts[0] to starts[0] + lengths[0], then those from starts[1], and so on: int64."""
-    ends = np.cumsum(lengths, dtype=np.int64)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 
 
 def _bands(store: GramStore, texts: np.ndarray) -> np.ndarray:

@@ -1,0 +1,79 @@
+"""Which rows give away what a model will be asked: every row is checked against every item, and each finding is exact.
+
+A row and an item are compared when they share a key (`keys`): the words of the prompt, all but one of them, an n-gram
+that few have, a part of the answer, a generated problem. numpy dismisses the rows that share none, nearly all. What a
+leak is, `evidence` decides on the texts themselves.
+
+The work on a row is bounded: a key that more than MOST items have tells little and is not looked up, and of the items
+that a row shares keys with the CONFIRMED most like it are compared with it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from training.firewall.asked import KINDS, Asked, Leak
+from training.firewall.common import nothing_is_common
+from training.firewall.evidence import finding_of
+from training.firewall.index import MAX_ITEMS
+from training.firewall.item_index import IsCommon, ItemIndex
+from training.firewall.items import ItemTexts
+from training.firewall.reading import ItemReading, RowReading
+
+Rows = Sequence[Mapping[str, Any]]
+
+ENTRIES = 2**24  # of an index: with its filters some 200 MB
+CHUNK = 500  # items that are read together
+READ = 32  # items that stay in memory
+STRENGTH = {kind: place for place, kind in enumerate(KINDS)}
+
+
+class Firewall:
+    """Items, ready to be compared with rows. `is_common` says of hashes of n-grams which ones tell nothing.
+
+    It takes the items that fit into 250 MB, some 100 000 with their steps. Given an iterator, it leaves the rest in it;
+    given anything else it raises ValueError when some are left. `find_leaks` does with any number.
+    """
+
+    def __init__(self, asked: Iterable[Asked], is_common: IsCommon = nothing_is_common):
+        self._index, self._texts = ItemIndex(is_common), ItemTexts()
+        left = iter(asked)
+        while not self._is_full() and (chunk := list(islice(left, CHUNK))):
+            if new := self._texts.add(chunk):
+                self._index.add(new)
+        if left is not asked and next(left, None) is not None:
+            raise ValueError(f"only {len(self)} items fit into one firewall; find_leaks takes any number")
+        self._index.finish()
+        self._texts.finish()
+        self._item = lru_cache(READ)(lambda number: ItemReading(self._texts[number], is_common))
+
+    def __len__(self) -> int:
+        """Different items."""
+        return len(self._texts)
+
+    def check(self, rows: Rows) -> list[Leak]:
+        """The leaks of some rows of a dataset, in the order of the rows; of a row's leaks the strongest first."""
+        leaks = []
+        for index, items in self._index.candidates(rows):
+            row = RowReading(rows[index])
+            found = [(finding, item) for item in items if (finding := finding_of(row, self._item(item)))]
+            for finding, item in sorted(found, key=lambda one: (STRENGTH[one[0].kind], -one[0].similarity)):
+                leaks += [Leak(row.id, source, id, *finding) for source, id in self._texts.names(item)]
+        return leaks
+
+    def _is_full(self) -> bool:
+        return self._index.entries() >= ENTRIES or len(self) + CHUNK > MAX_ITEMS
+
+
+def find_leaks(
+    asked: Iterable[Asked], chunks: Callable[[], Iterable[Rows]], is_common: IsCommon = nothing_is_common
+) -> Iterator[Leak]:
+    """The leaks of all rows in memory that is bounded, however many items there are: `chunks` gives the rows again for
+    every firewall that the items fill.
+    """
+    left = iter(asked)
+    while len(firewall := Firewall(left, is_common)):
+        for rows in chunks():
+            yield from firewall.check(rows)
+        del firewall  # before the next one is made
