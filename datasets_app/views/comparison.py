@@ -22,11 +22,8 @@ def dataset_compare(request: HttpRequest) -> HttpResponse:
     """Two datasets that the address names, and the rows of a kind; with one or none, a form that asks for them."""
     query = request.GET
     chosen = {name: query.get(name, "") for name in SIDES}
-    context: dict[str, Any] = {
-        "chosen": chosen,
-        "recent": Dataset.objects.frozen().newest_first()[:CHOICE],
-        "faults": [],
-    }
+    recent = list(Dataset.objects.frozen().newest_first().values_list("key", flat=True)[:CHOICE])
+    context: dict[str, Any] = {"sides": chosen.items(), "recent": recent, "faults": []}
     try:
         if all(chosen.values()):
             context |= _comparison(query)
@@ -43,12 +40,14 @@ def _comparison(query) -> dict[str, Any]:
     found = services.compare_datasets(base=base, other=other)
     kind = query.get("kind") or next((kind for kind in services.KINDS if found.counts[kind]), "added")
     places = {name: query.get(name) for name in ("before", "after")}
+    shown = page_of(found.rows(kind), services.MANIFEST_ORDER, size=PAGE_ROWS, **places)
     return {
         "comparison": found,
         "figures": panels.side_by_side(base, other),
-        "kinds": [(name, about, found.counts[name]) for name, about in services.KINDS.items()],
+        "kinds": [(name, found.counts[name]) for name in services.KINDS],
         "kind": kind,
+        "about": services.KINDS[kind],
         "of": base if kind == "removed" else other,
         "opposite": other if kind == "removed" else base,
-        "found": page_of(found.rows(kind), services.MANIFEST_ORDER, size=PAGE_ROWS, **places),
+        "found": shown,
     }

@@ -178,6 +178,8 @@ def test_the_api_says_what_is_wrong_with_a_question(api, versions, query, status
 
 def test_the_page_shows_both_sides_and_the_rows_of_a_kind(client_in, versions):
     page = client_in.get("/datasets/compare/?base=set-1&other=set-2").content.decode()
+    assert 'name="base" value="set-1"' in page
+    assert 'name="other" value="set-2"' in page
     assert "added (2)" in page
     assert "Something new?" in page
     assert "filters.source" in page
@@ -189,7 +191,7 @@ def test_the_page_shows_both_sides_and_the_rows_of_a_kind(client_in, versions):
 def test_the_page_asks_for_two_datasets_and_says_what_is_wrong(client_in, versions):
     page = client_in.get("/datasets/compare/?base=set-1")
     assert page.status_code == 200
-    assert b'value="set-1"' in page.content
+    assert b'name="base" value="set-1"' in page.content
     assert b'<option value="set-2">' in page.content
     for query in (
         "base=set-1&other=set-9",
