@@ -13,6 +13,7 @@ from datasets_app import panels, services
 from datasets_app.exports import TITLES
 from datasets_app.models import Dataset
 from datasets_app.rows import read_lines
+from datasets_app.views.charts import figures_of
 from traces.models import Trace
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
@@ -42,6 +43,7 @@ def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
         "leaks": panels.leaks(dataset),
         "provenance": panels.provenance(dataset),
         "versions": panels.versions(dataset),
+        "charts": figures_of(dataset) if dataset.stats else [],
         "downloads": TITLES,
         "evalsets": dataset.evalsets.all(),
     }
