@@ -45,7 +45,13 @@ def test_lists_and_details_cost_a_fixed_number_of_queries(client_in, user, djang
 def test_a_dataset_shows_splits_rows_checks_and_downloads(client_in):
     services.seed_dataset(key="golden-v2")
     page = client_in.get("/datasets/golden-v2/").content.decode()
-    for part in ("train <b>80</b>", "golden-v2/export/", "?dataset=golden-v2", "33 rows", "Show your work as steps"):
+    for part in (
+        "train <b>80</b>",
+        "golden-v2/export/",
+        "?dataset=golden-v2",
+        "?gate=repeats",
+        "Show your work as steps",
+    ):
         assert part in page
     assert reverse("dataset_runs", args=["golden-v2"]) in page
 
