@@ -68,10 +68,11 @@ class Bin(s.Serializer):
 
 
 class BuildPreview(s.Serializer):
-    count = s.IntegerField(help_text="Traces that match, counted up to 10,000.")
+    count = s.IntegerField(help_text="Traces that match, counted up to 50,000.")
     is_more = s.BooleanField(help_text="There are more than `count`.")
     taken = s.IntegerField()
     shares = Share(many=True)
+    is_drawn = s.BooleanField(help_text="False where it takes long: the sample is of what matches.")
     sampled = s.IntegerField(help_text="Rows that the following is of.")
     examples = s.ListField(child=s.DictField())
     characters = Bin(many=True)

@@ -1,7 +1,8 @@
 """From a request to its traces."""
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from datasets_app.build_request import ALL, LATEST, RANDOM, STRATIFIED
@@ -38,17 +39,36 @@ def select(request: dict[str, Any]) -> Selection:
     return Selection(ids)
 
 
-def foreseen(request: dict[str, Any]) -> int:
-    """How many traces `select` would take, or the limit and one if more are there; of a mix, at most.
+class Foreseen(NamedTuple):
+    """How many traces `select` would take, of a mix at most; the limit and one if there are more. `shares` likewise."""
 
-    Raises Invalid as `select` does, and takes less time.
+    rows: int
+    shares: list[dict[str, Any]]
+
+
+def foreseen(request: dict[str, Any]) -> Foreseen:
+    """What can be told without drawing. Raises Invalid as `select` does."""
+    if request.get("mix"):
+        shares = [{"value": name, "rows": found.count(), "asked": asked} for name, found, asked in parts(request)]
+    elif request["selection_strategy"] == STRATIFIED:
+        shares = stratified_shares(matching(request["filters"]), request)
+    else:
+        return Foreseen(matching(request["filters"])[: request["limit"] + 1].count(), [])
+    shares = [share | {"taken": min(share["rows"], share["asked"])} for share in shares]
+    return Foreseen(sum(share["taken"] for share in shares), shares)
+
+
+def glimpse(request: dict[str, Any], most: int) -> list[UUID]:
+    """Some of the traces that a request chooses from, by the hash of their content.
+
+    They are as good as drawn by chance and found by an index. Of a mix each part gives its share, strata do not.
     """
     if request.get("mix"):
-        return sum(found[:asked].count() for _, found, asked in parts(request))
-    found = matching(request["filters"])
-    if request["selection_strategy"] == STRATIFIED:
-        return sum(min(share["rows"], share["asked"]) for share in stratified_shares(found, request))
-    return found[: request["limit"] + 1].count()
+        pools = [(found, most * asked // request["limit"]) for _, found, asked in parts(request)]
+    else:
+        pools = [(matching(request["filters"]), most)]
+    ids = (found.order_by("content_sha256", "pk").values_list("pk", flat=True)[:number] for found, number in pools)
+    return list(dict.fromkeys(chain.from_iterable(ids)))
 
 
 def texts(selection: Selection) -> Iterator[tuple[UUID, str | None]]:

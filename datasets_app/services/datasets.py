@@ -94,7 +94,7 @@ def _begin(wanted: BuildRequest, by, at_once: bool) -> Dataset:
     if existing and existing.key == wanted.key and existing.status == Dataset.Status.FROZEN:
         return _same(existing, wanted)
     seed = secrets.randbelow(SEEDS[-1]) if wanted.seed is None else wanted.seed
-    found = foreseen(wanted.resolved(seed))
+    found = foreseen(wanted.resolved(seed)).rows
     if not found:
         raise Rule("No trace matches these filters. Widen them, or import traces first.", code="no_traces")
     if found > wanted.most == MAX_LIMIT and wanted.limit is None:

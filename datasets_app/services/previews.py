@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.db.models.functions import Length
 
-from datasets_app.build_request import BuildRequest, read_build_request
+from datasets_app.build_request import BY_HASH, BuildRequest, read_build_request
 from datasets_app.gates import Taught, action_of, open_gates
 from datasets_app.histograms import Bin, histogram
 from datasets_app.rows import row_of
-from datasets_app.selection import matching, select
+from datasets_app.selection import foreseen, glimpse, matching, select
 from datasets_app.strata import NONE
 from traces.models import Trace
 from traces.services.selection import Count, count_up_to
@@ -19,6 +19,7 @@ from training.config import TokenizerConfig
 from training.splits import group_of, split_of
 from training.tokenizer import Tokenizer, training_texts
 
+LOOKED_AT = 50_000  # traces: to draw from more takes too long while a person types
 SAMPLE = 500
 SAMPLE_CHARACTERS = 500_000
 EXAMPLES = 3
@@ -27,15 +28,17 @@ CATEGORIES = 6  # counted by name; the others are counted together
 
 @dataclass(frozen=True)
 class Preview:
-    """What a request would take, and how a sample of `sampled` rows of that looks.
+    """What a request would take, and how a sample of `sampled` rows looks.
 
-    `shares` are as in a selection's report. The gates reckon with a tokenizer that has learned from the sample alone,
-    so what they say of tokens is an estimate.
+    The sample is of what would be taken; where drawing that would take long (not `is_drawn`), of what matches, and
+    `taken` is at most. `shares` are as in a selection's report. The gates reckon with a tokenizer that has learned
+    from the sample alone, so what they say of tokens is an estimate.
     """
 
     count: Count
     taken: int
     shares: list[dict[str, Any]]
+    is_drawn: bool
     sampled: int = 0
     examples: list[Trace] = field(default_factory=list)
     lengths: list[Bin] = field(default_factory=list)
@@ -50,6 +53,7 @@ class Preview:
             "is_more": self.count.is_more,
             "taken": self.taken,
             "shares": self.shares,
+            "is_drawn": self.is_drawn,
             "sampled": self.sampled,
             "examples": [{"id": trace.pk, **trace.payload} for trace in self.examples],
             "characters": [bin.to_dict() for bin in self.lengths],
@@ -64,14 +68,19 @@ def preview_build(*, request: object) -> Preview:
     """What `request` would take now; without a seed, what the seed 0 would. Stores nothing. Raises Invalid."""
     wanted = read_build_request(request)
     resolved = wanted.resolved(wanted.seed or 0)
-    selection = select(resolved)
-    shares = selection.report
-    count = Count(sum(share["rows"] for share in shares), False) if shares else count_up_to(matching(wanted.filters))
-    traces = _read(selection.sample(SAMPLE))
+    rows, shares = foreseen(resolved)
+    count = _count(wanted, shares)
+    looked_at = count.number + count.is_more if wanted.selection_strategy in BY_HASH else rows
+    is_drawn = looked_at <= LOOKED_AT
+    if is_drawn:
+        selection = select(resolved)
+        rows, shares = len(selection), selection.report
+    traces = _read(selection.sample(SAMPLE) if is_drawn else glimpse(resolved, SAMPLE))
     return Preview(
         count=count,
-        taken=len(selection),
+        taken=min(rows, wanted.most),
         shares=shares,
+        is_drawn=is_drawn,
         sampled=len(traces),
         examples=traces[:EXAMPLES],
         lengths=histogram([trace.character_count for trace in traces]),
@@ -80,6 +89,13 @@ def preview_build(*, request: object) -> Preview:
         categories=_largest(Counter(_taken(shares) or (trace.source or NONE for trace in traces))),
         gates=_judge(traces, wanted) if traces else [],
     )
+
+
+def _count(wanted: BuildRequest, shares: list[dict[str, Any]]) -> Count:
+    """How many traces match, in all parts of a mix."""
+    if not shares:
+        return count_up_to(matching(wanted.filters), LOOKED_AT)
+    return Count(sum(share["rows"] for share in shares), False)
 
 
 def _read(trace_ids: list[UUID]) -> list[Trace]:

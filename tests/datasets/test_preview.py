@@ -104,6 +104,26 @@ def test_many_sources_are_counted_together():
     assert preview().categories == {"s0": 8, "s1": 7, "s2": 6, "s3": 5, "s4": 4, "s5": 3, "2 others": 3}
 
 
+@pytest.mark.parametrize(
+    ("request_part", "taken", "is_drawn"),
+    [
+        ({"limit": 4}, 4, True),
+        ({"limit": 9}, 9, False),
+        ({"selection_strategy": "random", "limit": 3}, 3, False),
+        ({"stratify_by": "level", "quotas": {"easy": 3, "hard": 9}}, 5, False),
+        ({"mix": [{"filters": {"level": "hard"}, "weight": 1}, {"filters": {}, "weight": 1}], "limit": 6}, 5, False),
+        ({"mix": [{"filters": {"level": "hard"}, "weight": 1}] * 2, "limit": 6}, 2, True),
+    ],
+)
+def test_where_drawing_takes_long_a_glimpse_of_what_matches_stands_in(monkeypatch, request_part, taken, is_drawn):
+    make(8, meta={"level": "easy"}), make(2, 8, meta={"level": "hard"})
+    monkeypatch.setattr(previews, "LOOKED_AT", 5)
+    shown = preview(**request_part)
+    assert (shown.taken, shown.is_drawn) == (taken, is_drawn)
+    assert shown.sampled > 0
+    assert shown.sampled == sum(bin.rows for bin in shown.lengths)
+
+
 # The page
 
 

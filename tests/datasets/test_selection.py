@@ -361,4 +361,4 @@ def test_how_many_will_be_taken_is_known_beforehand():
         {"mix": [SECOND, SECOND], "limit": 4},
     ):
         resolved = read_build_request(NAMED | request).resolved(1)
-        assert min(foreseen(resolved), resolved["limit"]) == len(select(resolved))
+        assert min(foreseen(resolved).rows, resolved["limit"]) == len(select(resolved))
