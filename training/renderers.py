@@ -84,6 +84,10 @@ class Segment(NamedTuple):
     control: bool = False
 
 
+OPENING, CLOSING = Segment(START_OF_TURN, control=True), Segment(END_OF_TURN, control=True)
+LINE_END, MODEL = Segment("\n"), Segment("model\n")
+
+
 def render(row: Row, recipe: str, instruction: str) -> str:
     """The whole turn pair: `render_prompt`, then `render_response`."""
     return render_prompt(row["prompt"], instruction) + render_response(row, recipe)
@@ -118,19 +122,12 @@ def plain_response(row: Row, recipe: str) -> str:
 
 def prompt_segments(prompt: str, instruction: str) -> list[Segment]:
     """The pieces of `render_prompt`."""
-    return [
-        Segment(START_OF_TURN, control=True),
-        Segment(f"user\n{plain_prompt(prompt, instruction)}"),
-        Segment(END_OF_TURN, control=True),
-        Segment("\n"),
-        Segment(START_OF_TURN, control=True),
-        Segment("model\n"),
-    ]
+    return [OPENING, Segment(f"user\n{plain_prompt(prompt, instruction)}"), CLOSING, LINE_END, OPENING, MODEL]
 
 
 def response_segments(row: Row, recipe: str) -> list[Segment]:
     """The pieces of `render_response`."""
-    return [Segment(plain_response(row, recipe)), Segment(END_OF_TURN, control=True)]
+    return [Segment(plain_response(row, recipe)), CLOSING]
 
 
 def find_recipe(name: str) -> Recipe:
@@ -142,4 +139,4 @@ def find_recipe(name: str) -> Recipe:
 
 
 def _join(segments: Iterable[Segment]) -> str:
-    return "".join(segment.text for segment in segments)
+    return "".join([segment.text for segment in segments])
