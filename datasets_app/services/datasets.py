@@ -131,7 +131,7 @@ def _same(existing: Dataset, wanted: BuildRequest) -> Dataset:
 
 
 def _difference(frozen: Selection, selected: Selection) -> str:
-    fresh, gone = len(selected.as_set() - frozen.as_set()), len(frozen.as_set() - selected.as_set())
+    fresh, gone = selected.count_beside(frozen), frozen.count_beside(selected)
     if not fresh and not gone:
         return "the same traces are selected in another order"
     return f"{len(selected)} are selected now, {fresh} of them new; {gone} of the {len(frozen)} frozen ones are not"

@@ -339,3 +339,27 @@ def test_the_command_fails_with_a_sentence_and_one(arguments, capsys):
     assert stopped.value.code == 1
     assert capsys.readouterr().err.strip()
     assert not Dataset.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["source=a%26b", "q=seven+7", "tag=x", "meta.level=%223%22", "steps.min=2&characters.max=500", "twin.is=false",
+     "min_score=1", "score.baseline%401.min=1.5", "wrong.arithmetic=false", "review.is=unreviewed",
+     "created_after=2020-01-31", "scorers.disagree=false"],
+)  # fmt: skip
+def test_what_the_page_of_traces_finds_the_build_page_takes(client_in, address):
+    make(3, meta={"source": "a&b", "tags": ["x"], "level": "3"}), make(2, 3, meta={"level": 3}, steps=1)
+    make_trace("seven of 7")
+    for scorer in ("baseline", "arithmetic"):
+        score_traces(traces=Trace.objects.all(), scorer=scorer, by=None)
+    found = client_in.get(f"/traces/?{address}").context["total"].number
+    sent = client_in.post(f"/traces/bulk/?{address}", {"all": "yes", "do": "dataset"})
+    form = client_in.get(sent["Location"]).context["form"]
+    assert f"{found} trace" in typed(client_in, filters=form["filters"].value())
+
+
+def test_ticked_traces_go_to_the_build_page_by_a_tag_of_their_own(client_in):
+    chosen = make(3)[:2]
+    sent = client_in.post("/traces/bulk/", {"id": [str(trace.pk) for trace in chosen], "do": "dataset"})
+    form = client_in.get(sent["Location"]).context["form"]
+    assert "2 traces match" in typed(client_in, filters=form["filters"].value())

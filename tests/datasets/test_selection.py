@@ -1,6 +1,7 @@
 """Which traces a request takes: strata, mixes, and places that other traces do not change."""
 
 import json
+from itertools import product
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets_app import services
-from datasets_app.build_request import MAX_LIMIT, read_build_request
+from datasets_app.build_request import FIELDS, MAX_LIMIT, read_build_request
 from datasets_app.selection import Selection, foreseen, select
 from datasets_app.selection.draw import Draw, ids_of
 from datasets_app.selection.shares import evenly, largest_remainder
@@ -16,7 +17,7 @@ from datasets_app.strata import label_of, scalar_of
 from tests.factories import make_payload, store
 from traces.models import Trace
 from training.canonical import sha256_hex
-from training.errors import Invalid
+from training.errors import Fault, Invalid
 from training.splits import order_key
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,14 @@ def test_a_selection_holds_ids_in_order_and_gives_them_in_chunks():
     assert selection == Selection.of(ids)
     assert selection != Selection.of(reversed(ids))
     assert not Selection.of([])
+    assert selection.count_beside(Selection.of([*ids[:2], uuid4()])) == 5
+    assert [selection.sample(most) for most in (7, 9, 3)] == [ids, ids, [ids[0], ids[2], ids[4]]]
+
+
+def test_ids_that_end_with_zeros_are_told_apart():
+    ids = [UUID(int=number << 120) for number in range(5)]
+    assert list(Selection.of(ids)) == ids
+    assert Selection.of(ids).count_beside(Selection.of(ids[:2])) == 3
 
 
 @given(st.lists(st.integers(0, 30), max_size=400), st.integers(1, 5))
@@ -362,3 +371,25 @@ def test_how_many_will_be_taken_is_known_beforehand():
     ):
         resolved = read_build_request(NAMED | request).resolved(1)
         assert min(foreseen(resolved).rows, resolved["limit"]) == len(select(resolved))
+
+
+ODD = [None, True, 0, -1, 1.5, 10**30, float("inf"), "", "x", "\0", "\ud800", "x" * 20_000, [], [None], {}, {"": None}]
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "other"])
+def test_a_field_of_any_kind_is_taken_or_refused_by_its_name(name):
+    make(2, meta={"level": "easy"})
+    odd = [*ODD, [ODD], {"x": ODD}, [{"filters": value, "weight": value} for value in ODD]]
+    strategies = ({"seed": 1}, {"selection_strategy": "stratified", "stratify_by": "level", "seed": 1})
+    for value, strategy in product(odd, strategies):
+        found = refusals(NAMED | strategy | {name: value})
+        assert not found or name in {fault.loc[0] for fault in found}, value
+        assert all(fault.msg and fault.type for fault in found)
+
+
+def refusals(request: dict) -> list[Fault]:
+    try:
+        select(read_build_request(request).resolved(1))
+    except Invalid as invalid:
+        return invalid.faults
+    return []
