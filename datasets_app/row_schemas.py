@@ -41,7 +41,7 @@ class NamedBy(s.Serializer):
 class DatasetRow(s.Serializer):
     position = s.IntegerField()
     row = s.DictField(help_text="As in `dataset.jsonl`.")
-    group = s.CharField()
+    group = s.CharField(allow_null=True, help_text="None for a row that is alone in its group.")
     kept_with = s.ListField(child=s.IntegerField(), help_text="Positions of others of its group, the first ones.")
     has_more = s.BooleanField(help_text="Whether there are others of its group beside those.")
     gates = NamedBy(many=True)

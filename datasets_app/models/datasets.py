@@ -172,7 +172,10 @@ class DatasetItem(models.Model):
     position = models.PositiveIntegerField()
     trace = models.ForeignKey(Trace, on_delete=models.PROTECT, related_name="dataset_items", db_index=False)
     split = models.CharField(max_length=8)
-    group = models.BigIntegerField(default=0, help_text="Twins share it: 64 bits of the SHA-256 of the group's name.")
+    group = models.BigIntegerField(
+        default=0,
+        help_text="Rows of one group share it: 64 bits of the SHA-256 of its name. 0: a row that is alone.",
+    )
 
     objects = ItemQuerySet.as_manager()
 
@@ -182,6 +185,7 @@ class DatasetItem(models.Model):
             models.UniqueConstraint(fields=["dataset", "position"], name="item_one_a_place"),
             models.UniqueConstraint(fields=["trace", "dataset"], name="item_once_a_dataset"),
         ]
+        indexes = [models.Index(fields=["dataset", "group"], condition=~Q(group=0), name="item_by_group")]  # few rows
 
     def __str__(self) -> str:
         return f"{self.dataset_id}[{self.position}]"

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Exists, F, Min, OuterRef, Subquery
+from django.db.models import Exists, F, Min, OuterRef, Q, Subquery
 
 from traces.models import Trace
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class ItemQuerySet(models.QuerySet):
-    """Items of one dataset beside another one."""
+    """Items of one dataset, alone and beside another one."""
+
+    def of_group(self, group: int) -> Self:
+        """The rows of a group of several. SQLite uses the index only where its own condition is asked for."""
+        return self.filter(~Q(group=0), group=group)
 
     def whose_trace_is_not_in(self, dataset: "Dataset") -> Self:
         return self.filter(~Exists(self._of(dataset).filter(trace=OuterRef("trace"))))

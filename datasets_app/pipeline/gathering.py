@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import numpy as np
 
 from datasets_app.pipeline.progress import Progress
 from datasets_app.pipeline.spool import Content, Spool, read_content, read_text
@@ -34,8 +35,9 @@ class Gathered:
         return (SPLITS[place] for place in self._splits)
 
     def items(self, size: int) -> Iterator[list[tuple[int, UUID, str, int]]]:
-        """(position, trace, split, group) of every row, in lists of `size`."""
-        groups = self.resolved.digests[:, :8].copy().view(">i8")[:, 0]
+        """(position, trace, split, group) of every row, in lists of `size`; the group of a row that is alone is 0."""
+        sizes = np.bincount(self.resolved.oldest)[self.resolved.oldest]
+        groups = np.where(sizes > 1, self.resolved.digests[:, :8].copy().view(">i8")[:, 0], 0)
         start = 0
         for trace_ids in self.selection.chunks(size):
             end = start + len(trace_ids)

@@ -28,7 +28,7 @@ class DatasetRow:
 
     position: int
     row: dict[str, Any]  # as in `dataset.jsonl`
-    group: str  # 64 bits as a number
+    group: str | None  # 64 bits as a number; None for a row that is alone in its group
     kept_with: list[int]  # the positions of others of its group, the first KEPT_WITH
     has_more: bool  # others of its group
     gates: list[dict[str, str]]  # `{"gate", "check", "why"}` of each that named it
@@ -53,7 +53,7 @@ def list_rows(
         found = found.filter(split=split)
     if gate:
         found = found.filter(trace_id__in=list(_findings(_gate(dataset, gate))))
-    return found.filter(group=_group(group)) if group else found
+    return found.of_group(_group(group)) if group else found
 
 
 def listed(item: DatasetItem) -> dict[str, Any]:
@@ -69,12 +69,12 @@ def row_at(dataset: Dataset, position: int) -> DatasetRow:
     item = items.filter(position=position).select_related("trace").first() if position in POSITIONS else None
     if item is None:
         raise NotFound(f"{dataset} has no row {position}: they are numbered from 0 to {dataset.trace_count - 1}.")
-    others = items.filter(group=item.group).exclude(pk=item.pk).values_list("position", flat=True)
-    kept_with = list(others[: KEPT_WITH + 1]) if item.group else []  # 0: built before there were groups
+    others = items.of_group(item.group).exclude(pk=item.pk).values_list("position", flat=True)
+    kept_with = list(others[: KEPT_WITH + 1]) if item.group else []
     return DatasetRow(
         position=position,
         row=row_of(item.trace_id, item.split, json.loads(item.trace.canonical)),
-        group=str(item.group),
+        group=str(item.group) if item.group else None,
         kept_with=kept_with[:KEPT_WITH],
         has_more=len(kept_with) > KEPT_WITH,
         gates=[
