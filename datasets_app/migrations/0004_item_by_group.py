@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='datasetitem',
-            index=models.Index(condition=models.Q(('group', 0), _negated=True), fields=['dataset', 'group'], name='item_by_group'),
+            index=models.Index(condition=models.Q(('group', 0), _negated=True), fields=['dataset', 'group', 'position'], name='item_by_group'),
         ),
     ]

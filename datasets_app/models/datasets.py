@@ -185,7 +185,9 @@ class DatasetItem(models.Model):
             models.UniqueConstraint(fields=["dataset", "position"], name="item_one_a_place"),
             models.UniqueConstraint(fields=["trace", "dataset"], name="item_once_a_dataset"),
         ]
-        indexes = [models.Index(fields=["dataset", "group"], condition=~Q(group=0), name="item_by_group")]  # few rows
+        indexes = [  # of few rows
+            models.Index(fields=["dataset", "group", "position"], condition=~Q(group=0), name="item_by_group"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.dataset_id}[{self.position}]"
