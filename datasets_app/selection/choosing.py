@@ -1,6 +1,5 @@
 """From a request to its traces."""
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +11,7 @@ from datasets_app.selection.mixed import mixed, parts
 from datasets_app.selection.pool import matching, read
 from datasets_app.selection.selection import Selection
 from datasets_app.selection.stratified import stratified, stratified_shares
-from traces.models import Trace, TraceQuerySet
+from traces.models import TraceQuerySet
 
 ORDERS = {LATEST: ("-created_at", "-id"), ALL: ("created_at", "id")}
 
@@ -69,13 +68,6 @@ def glimpse(request: dict[str, Any], most: int) -> list[UUID]:
         pools = [(matching(request["filters"]), most)]
     ids = (found.order_by("content_sha256", "pk").values_list("pk", flat=True)[:number] for found, number in pools)
     return list(dict.fromkeys(chain.from_iterable(ids)))
-
-
-def texts(selection: Selection) -> Iterator[tuple[UUID, str | None]]:
-    """Each id with its trace's canonical text, in the manifest's order; None where the trace is gone."""
-    for chunk in selection.chunks():
-        found = dict(Trace.objects.filter(pk__in=chunk).values_list("pk", "canonical"))
-        yield from ((trace_id, found.get(trace_id)) for trace_id in chunk)
 
 
 def _random(found: TraceQuerySet, request: dict[str, Any]) -> Selection:
