@@ -7,7 +7,7 @@ from datasets_app.api import datasets as datasets_api
 from datasets_app.api import evalsets as evalsets_api
 from datasets_app.api import exports as exports_api
 from datasets_app.api import rows as rows_api
-from datasets_app.views import builds, comparison, datasets, evalsets, exports, rows
+from datasets_app.views import builds, comparison, datasets, evalsets, exports, leaks, rows
 
 urlpatterns = [
     path("datasets/", datasets.dataset_list, name="dataset_list"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("datasets/build/preview/", builds.dataset_preview, name="dataset_preview"),
     path("datasets/compare/", comparison.dataset_compare, name="dataset_compare"),
     path("datasets/<str:key>/", datasets.dataset_detail, name="dataset_detail"),
+    path("datasets/<str:key>/leaks/<int:number>/", leaks.dataset_leak, name="dataset_leak"),
     path("datasets/<str:key>/cancel/", datasets.dataset_cancel, name="dataset_cancel"),
     path("datasets/<str:key>/export/", exports.dataset_export, name="dataset_export"),
     path("datasets/<str:key>/evalset/", evalsets.dataset_evalset, name="dataset_evalset"),

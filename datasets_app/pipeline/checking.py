@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets_app.gates import Taught, action_of, open_gates
+from datasets_app.gates import CONTAMINATION, Taught, action_of, open_gates
 from datasets_app.models import Dataset
 from datasets_app.pipeline.gathering import Gathered
+from datasets_app.pipeline.leaks import leaks_of
 from datasets_app.pipeline.progress import Progress
 from datasets_app.rows import read_chunks, read_lines
 from datasets_app.surveys import ContentSurvey, TokenSurvey
 from datasets_app.tokenizers import kept_tokenizer
 from training.config import TokenizerConfig
+from training.firewall import CommonGrams
 
 
 @dataclass(frozen=True)
@@ -34,24 +36,28 @@ def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progr
     progress.begin("learning a tokenizer", len(gathered))
     taught = taught_by(dataset, path)
     content, tokens, gates = ContentSurvey(), TokenSurvey(taught), open_gates(taught)
+    common = CommonGrams(len(gathered))
     progress.begin("passing the gates", len(gathered))
     done = 0
     for rows in read_chunks(path):
         content.add(rows)
         tokens.add(rows)
+        common.add([row for row in rows if row["split"] == "train"])
         for gate in gates:
             gate.look(rows)
         done += len(rows)
         progress.tell(done)
     splits = content.splits()
+    leaks = leaks_of(dataset, path, splits["train"], common, progress)
     counted = {name: figure for gate in gates for name, figure in gate.stats().items()}
     return Checked(
         splits=splits,
         stats=content.stats() | counted | {"tokens": tokens.stats()} | gathered.stats(),
         gates=[
             *(gate.result(action_of(gate.name, asked)) for gate in gates),
+            leaks.result(action_of(CONTAMINATION, asked), checked=splits["train"]),
         ],
-        leak_count=0,
+        leak_count=leaks.row_count,
     )
 
 

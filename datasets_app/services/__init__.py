@@ -10,6 +10,7 @@ from datasets_app.services.evalsets import (
     shipped_evalset,
 )
 from datasets_app.services.exports import export_parquet, export_rows, export_zip
+from datasets_app.services.leaks import leak_of
 from datasets_app.services.previews import Preview, preview_build
 from datasets_app.services.rows import MANIFEST_ORDER, DatasetRow, gates_of, list_rows, listed, position_of, row_at
 from datasets_app.services.sight import describe_sight, has_tokenizer, read_settings, sight_of, tokenizer_of
@@ -34,6 +35,7 @@ __all__ = [
     "export_zip",
     "gates_of",
     "has_tokenizer",
+    "leak_of",
     "list_rows",
     "listed",
     "named_dataset",

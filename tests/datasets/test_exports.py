@@ -234,9 +234,7 @@ def by_the_contract(row, dataset, known):
 
 @settings(max_examples=60)
 @given(st.lists(ROWS, min_size=1, max_size=6), st.sampled_from(sorted(RECIPES)), st.sampled_from(["", "Show\n\u2028"]))
-def test_every_line_is_what_the_standard_library_writes(
-    tmp_path_factory, rows, recipe, instruction
-):
+def test_every_line_is_what_the_standard_library_writes(tmp_path_factory, rows, recipe, instruction):
     path = tmp_path_factory.mktemp("frozen") / "dataset.jsonl"
     path.write_text("".join(canonical_json(row) + "\n" for row in rows), encoding="utf-8", newline="")
     dataset = Dataset(recipe=recipe, instruction=instruction)

@@ -250,3 +250,11 @@ def test_spans_tell_what_two_texts_share():
     assert spans("ﬁne day today", "a FINE day today") == ([(0, 13)], [(2, 16)])
     long = " ".join(map(str, np.arange(20_000)))
     assert spans(long, f"x {long}") == ([(0, len(long))], [(2, len(long) + 2)])
+
+
+def test_an_answer_that_repeats_one_word_tells_nothing():
+    repeated = " ".join(["apple"] * 5)
+    assert (
+        kind(row("Repeat 'apple' 7 times", f"{repeated} apple apple"), asked("Repeat 'apple' 5 times", repeated))
+        is None
+    )

@@ -91,9 +91,9 @@ class ItemReading:
 
     @cached_property
     def telling_answer(self) -> str:
-        """The answer as `Part.spelled`; "" for one that is short, common, or told by the prompt already."""
-        words = sum(not word[0].isdecimal() for word in self.answer.words)
-        if words < ANSWER_WORDS or self.answer.spelled in self.prompt.spelled:
+        """The answer as `Part.spelled`; "" for one of few different words, common, or told by the prompt already."""
+        words = {word for word in self.answer.words if not word[0].isdecimal()}
+        if len(words) < ANSWER_WORDS or self.answer.spelled in self.prompt.spelled:
             return ""
         return self.answer.spelled if self._own_grams(self.answer, SHORT_GRAM) else ""
 
