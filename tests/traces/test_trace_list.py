@@ -138,15 +138,22 @@ def test_two_chosen_traces_are_compared(client_in):
     assert parse_qs(urlsplit(page.redirect_chain[-1][0]).query) == {"base": [str(one.pk)], "other": [str(two.pk)]}
 
 
+def previewed(client, page) -> str:
+    """What the page of a build says of the filters that it was opened with."""
+    filters = page.context["form"]["filters"].value()
+    fields = {"filters": filters, "selection_strategy": "all", "recipe": "trace_sft_v1"}
+    return client.post("/datasets/build/preview/", fields).content.decode()
+
+
 def test_a_dataset_is_built_from_what_is_chosen(client_in):
     one, two, _ = make_traces(3, meta={"level": 3})
     page = do(client_in, "dataset", one, two)
-    assert "2 traces match" in page.content.decode()
+    assert "2 traces match" in previewed(client_in, page)
     name = Tag.objects.values_list("name", flat=True).distinct().get()
     filters = parse_qs(urlsplit(page.redirect_chain[-1][0]).query)["filters"][0]
     assert filters == f"tag={name}"
     by_filter = do(client_in, "dataset", query="meta.level=3&q=what", all="yes")
-    assert "3 traces match" in by_filter.content.decode()
+    assert "3 traces match" in previewed(client_in, by_filter)
     built = client_in.post(
         "/datasets/build/",
         {
