@@ -9,8 +9,9 @@ from datasets_app.models import Dataset
 DATASET_SCHEMA_VERSION = "1.0"  # of the directory; traces have a version of their own
 ASKED = (
     *("filters", "selection_strategy", "stratify_by", "quotas", "mix", "limit"),
-    *("session_id", "parent_dataset_id", "training_run_id", "provenance"),
+    *("session_id", "parent_dataset_id", "training_run_id", "provenance", "seeded"),
 )
+ADDED_LATER = ("quotas", "mix", "max_length", "seeded")  # fields that manifests of earlier versions lack
 FOUND = ("trace_count", "splits", "stats", "gates", "content_sha256")
 
 

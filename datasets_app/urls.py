@@ -20,6 +20,7 @@ urlpatterns = [
     path("datasets/<str:key>/export/", exports.dataset_export, name="dataset_export"),
     path("datasets/<str:key>/evalset/", evalsets.dataset_evalset, name="dataset_evalset"),
     path("datasets/<str:key>/manifest/", datasets.dataset_manifest, name="dataset_manifest"),
+    path("datasets/<str:key>/restore/", datasets.dataset_restore, name="dataset_restore"),
     path("datasets/<str:key>/rows/", rows.dataset_rows, name="dataset_rows"),
     path("datasets/<str:key>/rows/<int:position>/", rows.dataset_row, name="dataset_row"),
     path("datasets/<str:key>/rows/<int:position>/tokens/", rows.dataset_row_tokens, name="dataset_row_tokens"),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from datasets_app.services import damaged_datasets
 from tunixrt.jobs.models import Beacon, Job
 
 
@@ -77,3 +78,12 @@ def disk() -> Check:
     free = shutil.disk_usage(settings.TUNIXRT_HOME).free
     level = "ok" if free > settings.DISK_RESERVE_BYTES else "late"
     return Check("disk", level, f"{free / 1024**3:.1f} GiB free")
+
+
+def datasets() -> list[Check]:
+    """Whether frozen datasets and their files agree. It reads every byte of them, so only `doctor` asks."""
+    damaged = [
+        Check(f"dataset {key}", "down", f"{'; '.join(map(str, faults))}: run `manage.py restore_dataset {key}`")
+        for key, faults in damaged_datasets()
+    ]
+    return damaged or [Check("datasets", "ok", "all agree with their files")]

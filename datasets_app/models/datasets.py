@@ -128,7 +128,7 @@ class Dataset(models.Model):
             raise Conflict(f"{self} is {self.status}, not frozen.", code="not_frozen")
         for path in (self.rows_path, self.manifest_path):
             if not path.exists():
-                raise Unavailable(f"{path} is missing. Build {self} again as it was: that restores it.")
+                raise Unavailable(f"{path} is missing. `manage.py restore_dataset {self}` restores it.")
 
     def to_dict(self) -> dict[str, Any]:
         """The dataset as a list shows it."""

@@ -1,5 +1,6 @@
 """What every face asks of this room."""
 
+from datasets_app.pipeline import check_dataset_files
 from datasets_app.services.comparison import KINDS, DatasetComparison, compare_datasets, compared_row, named_dataset
 from datasets_app.services.datasets import build_dataset, cancel_build, seed_dataset
 from datasets_app.services.evalsets import (
@@ -12,19 +13,24 @@ from datasets_app.services.evalsets import (
 from datasets_app.services.exports import export_parquet, export_rows, export_zip
 from datasets_app.services.leaks import leak_of
 from datasets_app.services.previews import Preview, preview_build
+from datasets_app.services.restoring import SOURCES, Restored, damaged_datasets, restore_dataset
 from datasets_app.services.rows import MANIFEST_ORDER, DatasetRow, gates_of, list_rows, listed, position_of, row_at
 from datasets_app.services.sight import describe_sight, has_tokenizer, read_settings, sight_of, tokenizer_of
 
 __all__ = [
     "KINDS",
     "MANIFEST_ORDER",
+    "SOURCES",
     "DatasetComparison",
     "DatasetRow",
     "Preview",
+    "Restored",
     "build_dataset",
     "cancel_build",
+    "check_dataset_files",
     "compare_datasets",
     "compared_row",
+    "damaged_datasets",
     "describe_sight",
     "evalset_for",
     "evalset_from_file",
@@ -42,6 +48,7 @@ __all__ = [
     "position_of",
     "preview_build",
     "read_settings",
+    "restore_dataset",
     "row_at",
     "seed_dataset",
     "shipped_evalset",

@@ -4,6 +4,7 @@ from itertools import islice
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +16,7 @@ from datasets_app.models import Dataset
 from datasets_app.rows import read_lines
 from datasets_app.views.charts import figures_of
 from traces.models import Trace
+from training.errors import Invalid
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
@@ -55,6 +57,24 @@ def dataset_cancel(request: HttpRequest, key: str) -> HttpResponse:
     dataset = find_dataset(key)
     try:
         services.cancel_build(dataset=dataset)
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    return redirect("dataset_detail", dataset.key)
+
+
+@require_POST
+def dataset_restore(request: HttpRequest, key: str) -> HttpResponse:
+    """For staff: the database or the directory put right from the other."""
+    if not request.user.is_staff:  # type: ignore[union-attr]
+        raise PermissionDenied
+    dataset = find_dataset(key)
+    try:
+        restored = services.restore_dataset(key=dataset.key, source=request.POST.get("source"), by=request.user)
+        mended = "; ".join(str(fault) for fault in restored.mended)
+        done = f"Restored from {restored.source}: {mended}." if mended else "Database and directory agree."
+        messages.success(request, done)
+    except Invalid as invalid:
+        messages.error(request, str(invalid))
     except Refused as refused:
         messages.error(request, refused.detail)
     return redirect("dataset_detail", dataset.key)

@@ -62,7 +62,16 @@ def test_the_directory_holds_canonical_rows_and_a_manifest_that_agrees_with_the_
         *("dataset_key", "build_id", "dataset_name", "dataset_version", "dataset_schema_version", "created_at"),
         *("filters", "selection_strategy", "stratify_by", "quotas", "mix", "limit", "seed", "trace_ids"),
         *("trace_count", "splits", "max_length"),
-        *("stats", "recipe", "instruction", "session_id", "parent_dataset_id", "training_run_id", "provenance"),
+        *(
+            "stats",
+            "recipe",
+            "instruction",
+            "session_id",
+            "parent_dataset_id",
+            "training_run_id",
+            "provenance",
+            "seeded",
+        ),
         *("gates", "content_sha256"),
     }
 

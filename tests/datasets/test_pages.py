@@ -128,7 +128,7 @@ def test_a_build_in_the_background_is_watched_and_can_be_cancelled(client_in, mo
 def test_a_dataset_without_its_files_says_how_to_restore_them(client_in):
     dataset = services.seed_dataset(key="golden-v1")
     dataset.rows_path.unlink()
-    assert b"that restores them" in client_in.get("/datasets/golden-v1/").content
+    assert b"restore_dataset golden-v1" in client_in.get("/datasets/golden-v1/").content
     for part in ("export", "manifest"):
         assert client_in.get(f"/datasets/golden-v1/{part}/")["Location"] == "/datasets/golden-v1/"
 

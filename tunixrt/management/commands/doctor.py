@@ -21,6 +21,8 @@ class Command(BaseCommand):
         pending = unapplied()
         if pending:
             found.append(state.Check("migrations", "down", f"{pending} not applied: run `manage.py migrate`"))
+        else:
+            found += state.datasets()
         report = {
             "home": str(settings.TUNIXRT_HOME),
             "checks": {check.name: check.to_dict() for check in found},
