@@ -9,12 +9,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
-from training.firewall.common import SHORT_GRAM
-from training.firewall.reading import ItemReading, RowReading
+from training.firewall.common import GRAM, SHORT_GRAM
+from training.firewall.reading import ItemReading, RowReading, covered
 from training.splits import normalise
 
 ALIKE = 0.8  # Jaccard similarity of the word 3-grams of nearly equal prompts
 LEAST_SHARED = 3  # words of prompts that differ in one word
+WHOLE = 0.95  # of the words of steps
 RUN = 13  # words in a row that nobody writes again by chance
 VAGUE = frozenset({"yes", "no", "true", "false", "none", "a", "b", "c", "d", "e"})  # answers that fit any question
 
@@ -60,8 +61,7 @@ def _near(row: RowReading, item: ItemReading) -> Finding | None:
     if row.prompt.numbers != item.prompt.numbers:
         return None
     similarity = row.prompt.similarity(item.prompt)
-    shared = (row.prompt.bag & item.prompt.bag).total()
-    one_word = shared >= LEAST_SHARED and max(len(row.prompt.words), len(item.prompt.words)) - shared <= 1
+    one_word = _differ_in_one_word(row.prompt.words, item.prompt.words)
     if not one_word and similarity < ALIKE:
         return None
     if item.says_little and not _asks_the_same(row, item):
@@ -69,6 +69,15 @@ def _near(row: RowReading, item: ItemReading) -> Finding | None:
     if one_word:
         return Finding("near", "The prompts differ in one word only.", similarity)
     return Finding("near", f"The prompts share {similarity:.0%} of their word 3-grams and all numbers.", similarity)
+
+
+def _differ_in_one_word(one: list[str], other: list[str]) -> bool:
+    """Whether one word was put in, left out, or put in another's place, and LEAST_SHARED or more are the same."""
+    longer, shorter = max(len(one), len(other)), min(len(one), len(other))
+    before = next((at for at in range(shorter) if one[at] != other[at]), shorter)
+    rest = range(1, shorter - before + 1)
+    after = next((at - 1 for at in rest if one[-at] != other[-at]), shorter - before)
+    return longer - before - after == 1 and before + after >= LEAST_SHARED
 
 
 def _asks_the_same(row: RowReading, item: ItemReading) -> bool:
@@ -95,13 +104,23 @@ def _answer(row: RowReading, item: ItemReading) -> Finding | None:
 
 
 def _steps(row: RowReading, item: ItemReading) -> Finding | None:
-    """RUN words of the steps or more, which are half of them or more, and all numbers of the steps that they are in."""
+    """RUN words of the steps or more, with all numbers of the steps that they are in: half of the steps, and of steps
+    that are mostly arithmetic the whole, for sums come out the same by chance.
+    """
+    words = item.steps.words
     for part in row.parts:
-        covered = item.steps_covered(part.grams)
-        share = len(covered) / max(1, len(item.steps.words))
-        if len(covered) >= RUN and share >= 0.5 and item.numbers_of_steps(covered) <= part.numbers:
-            why = f"The row holds {share:.0%} of the words of the worked steps, under another prompt."
-            return Finding("steps", why, share)
+        places = covered(item.shared_steps(part))
+        if len(places) < RUN or 2 * len(places) < len(words) or not item.numbers_of_steps(places) <= part.numbers:
+            continue
+        if 2 * sum(words[place][0].isalpha() for place in places) < len(places):
+            every = range(len(words) - GRAM + 1)
+            places = covered([first for first in every if item.steps.gram(first) in part.grams])
+            if len(places) < WHOLE * len(words):
+                continue
+        share = len(places) / len(words)
+        return Finding(
+            "steps", f"The row holds {share:.0%} of the words of the worked steps, under another prompt.", share
+        )
     return None
 
 
@@ -111,10 +130,10 @@ def _overlap(row: RowReading, item: ItemReading) -> Finding | None:
     if len(item.prompt.words) >= SHORT_GRAM and item.prompt.spelled in row.prompt.spelled:
         return Finding("overlap", "The prompt holds the whole prompt of the item.", 1.0)
     for part in row.parts:
-        covered = item.prompt_covered(part.grams)
-        if not covered or not item.prompt.numbers <= part.numbers:
+        firsts = item.shared_prompt(part)
+        if not firsts or not item.prompt.numbers <= part.numbers:
             continue
-        run, share = _longest_run(covered), len(covered) / len(item.prompt.words)
+        run, share = _longest_run(firsts), len(covered(firsts)) / len(item.prompt.words)
         if run >= RUN:
             return Finding("overlap", f"The row holds {run} words of the prompt in a row.", share)
         if share >= 0.5:
@@ -122,12 +141,13 @@ def _overlap(row: RowReading, item: ItemReading) -> Finding | None:
     return None
 
 
-def _longest_run(places: list[int]) -> int:
-    longest = run = 1
-    for before, place in pairwise(places):
-        run = run + 1 if place == before + 1 else 1
+def _longest_run(firsts: list[int]) -> int:
+    """Words of the longest run of n-grams that begin one word after the other."""
+    longest = run = 0
+    for before, first in pairwise([-1, *firsts]):
+        run = run + 1 if first == before + 1 and run else 1
         longest = max(longest, run)
-    return longest
+    return longest + GRAM - 1
 
 
 Rule = Callable[[RowReading, ItemReading], Finding | None]

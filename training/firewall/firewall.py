@@ -9,7 +9,6 @@ that a row shares keys with the CONFIRMED most like it are compared with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -17,15 +16,16 @@ from training.firewall.asked import KINDS, Asked, Leak
 from training.firewall.common import nothing_is_common
 from training.firewall.evidence import finding_of
 from training.firewall.index import MAX_ITEMS
-from training.firewall.item_index import IsCommon, ItemIndex
+from training.firewall.item_index import Candidates, ItemIndex
 from training.firewall.items import ItemTexts
-from training.firewall.reading import ItemReading, RowReading
+from training.firewall.keys import IsCommon
+from training.firewall.reading import RowReading, read_items
 
 Rows = Sequence[Mapping[str, Any]]
 
 ENTRIES = 2**24  # of an index: with its filters some 200 MB
 CHUNK = 500  # items that are read together
-READ = 32  # items that stay in memory
+BATCH = 2**19  # characters of items that are in memory together, and one row's more
 STRENGTH = {kind: place for place, kind in enumerate(KINDS)}
 
 
@@ -37,6 +37,7 @@ class Firewall:
     """
 
     def __init__(self, asked: Iterable[Asked], is_common: IsCommon = nothing_is_common):
+        self._is_common = is_common
         self._index, self._texts = ItemIndex(is_common), ItemTexts()
         left = iter(asked)
         while not self._is_full() and (chunk := list(islice(left, CHUNK))):
@@ -46,7 +47,6 @@ class Firewall:
             raise ValueError(f"only {len(self)} items fit into one firewall; find_leaks takes any number")
         self._index.finish()
         self._texts.finish()
-        self._item = lru_cache(READ)(lambda number: ItemReading(self._texts[number], is_common))
 
     def __len__(self) -> int:
         """Different items."""
@@ -54,13 +54,31 @@ class Firewall:
 
     def check(self, rows: Rows) -> list[Leak]:
         """The leaks of some rows of a dataset, in the order of the rows; of a row's leaks the strongest first."""
-        leaks = []
-        for index, items in self._index.candidates(rows):
+        return [leak for batch in self._batches(self._index.candidates(rows)) for leak in self._leaks(rows, batch)]
+
+    def _batches(self, candidates: Iterable[Candidates]) -> Iterator[list[Candidates]]:
+        """Rows whose items are read together: that is done much faster for many, and must fit into memory."""
+        batch: list[Candidates] = []
+        size = 0
+        for index, items in candidates:
+            batch.append((index, items))
+            size += sum(map(self._texts.size, items))
+            if size >= BATCH:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _leaks(self, rows: Rows, batch: list[Candidates]) -> Iterator[Leak]:
+        numbers = sorted({item for _, items in batch for item in items})
+        readings = dict(
+            zip(numbers, read_items([self._texts[number] for number in numbers], self._is_common), strict=True)
+        )
+        for index, items in batch:
             row = RowReading(rows[index])
-            found = [(finding, item) for item in items if (finding := finding_of(row, self._item(item)))]
+            found = [(finding, item) for item in items if (finding := finding_of(row, readings[item]))]
             for finding, item in sorted(found, key=lambda one: (STRENGTH[one[0].kind], -one[0].similarity)):
-                leaks += [Leak(row.id, source, id, *finding) for source, id in self._texts.names(item)]
-        return leaks
+                yield from (Leak(row.id, source, name, *finding) for source, name in self._texts.names(item))
 
     def _is_full(self) -> bool:
         return self._index.entries() >= ENTRIES or len(self) + CHUNK > MAX_ITEMS

@@ -1,6 +1,6 @@
 """Which items a row must be compared with: told by keys they share, for a chunk of rows at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,11 @@ from training.firewall.asked import Asked
 from training.firewall.common import GRAM, SHORT_GRAM
 from training.firewall.index import MAX_ITEMS, Index
 from training.firewall.items import ItemNumbers, numbers_by_text
-from training.firewall.keys import Keys, gram_keys, problem_keys, prompt_keys, winnowed
-from training.firewall.words import ANSWER_WORDS, MAX_WORDS, clean, hashed, texts_of
+from training.firewall.keys import IsCommon, Keys, gram_keys, problem_keys, prompt_keys, telling_grams, winnowed
+from training.firewall.words import ANSWER_WORDS, MAX_WORDS, clean, hashed, item_texts, texts_of
 from training.ngrams import NUMBER, Words
 
-IsCommon = Callable[[np.ndarray], np.ndarray]
+Candidates = tuple[int, list[int]]  # a row, as an index, and the items it is compared with, the likeliest first
 
 MOST_NAMES, MOST_GRAMS = 32, 6  # items with the same key; one that more have tells little
 CONFIRMED = 16  # items that a row is compared with
@@ -39,12 +39,12 @@ class ItemIndex:
 
     def add(self, chunk: Sequence[Asked]) -> None:
         prompts, steps, answers = (
-            hashed([clean(text) for text in texts]).beginnings(MAX_WORDS)
-            for texts in zip(*((item.prompt, "\n".join(item.steps), item.answer) for item in chunk), strict=True)
+            hashed([clean(text) for text in texts]) for texts in zip(*map(item_texts, chunk), strict=True)
         )
         # A prompt that a source has before is found by the item that it came with.
         new = np.array([self._is_new(hash((item.source, item.prompt))) for item in chunk], dtype=bool)
         self._add(self._names, prompt_keys(prompts), new)
+        prompts, steps, answers = (words.beginnings(MAX_WORDS) for words in (prompts, steps, answers))
         self._add_grams(self._grams, prompts, GRAM, new)
         self._add_grams(self._grams, steps, GRAM, steps.counts() > 0)
         self._add_grams(self._short_grams, prompts, SHORT_GRAM, new & (prompts.counts() < GRAM))
@@ -63,8 +63,8 @@ class ItemIndex:
         self._short_grams.finish(MOST_GRAMS)
         self._grams.finish(MOST_GRAMS)
 
-    def candidates(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, list[int]]]:
-        """The rows that must be read, as indices, and the items that each is compared with, the likeliest first."""
+    def candidates(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Candidates]:
+        """The rows that must be read."""
         if not rows:
             return
         prompts, rests = (hashed([clean(text) for text in texts]) for texts in zip(*map(texts_of, rows), strict=True))
@@ -104,9 +104,9 @@ class ItemIndex:
         index.add(hashes[kept], items[kept] + len(self))
 
     def _add_grams(self, index: Index, words: Words, n: int, wanted: np.ndarray) -> None:
-        hashes, items = gram_keys(words, n)
-        own = wanted[items] & ~self._is_common(hashes)
-        hashes, items = hashes[own], items[own]
+        hashes, firsts = telling_grams(words, n, self._is_common)
+        items = words.owners()[firsts]
+        hashes, items = hashes[wanted[items]], items[wanted[items]]
         kept = winnowed(hashes, items)
         index.add(hashes[kept], items[kept] + len(self))
 
@@ -123,7 +123,7 @@ def _found(index: Index, keys: Sequence[Keys]) -> np.ndarray:
     return rows[places] * MAX_ITEMS + items
 
 
-def _best(pairs: np.ndarray, weights: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+def _best(pairs: np.ndarray, weights: np.ndarray) -> Iterator[Candidates]:
     """Each row with the items of its CONFIRMED weightiest pairs."""
     rows, items = pairs // MAX_ITEMS, pairs % MAX_ITEMS
     order = np.lexsort((items, -weights, rows))

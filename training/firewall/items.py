@@ -49,6 +49,10 @@ class ItemTexts:
         first, last = self._offsets[number], self._offsets[number + 1]
         return msgspec.msgpack.decode(os.pread(self._file.fileno(), last - first, first), type=Asked)
 
+    def size(self, number: int) -> int:
+        """Bytes, about as many as characters."""
+        return self._offsets[number + 1] - self._offsets[number]
+
     def names(self, number: int) -> list[tuple[str, str]]:
         """Source and id wherever it is asked."""
         item = self[number]

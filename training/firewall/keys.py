@@ -3,20 +3,22 @@
 Equal texts have equal keys. Rows are looked up by all they have; of an item is kept as much as is needed to meet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from training.canonical import sha256_hex
-from training.ngrams import NUMBER, Words, mixed
+from training.ngrams import LETTER, NUMBER, Words, mixed
 from training.twins import problem_key
 
 MAX_NEAR = 64  # words of a prompt that one changed word is looked for in; longer ones meet by their n-grams
+FEWEST_LETTERS = 2  # words of letters in an n-gram that tells something
 WINDOW = 4  # n-grams beside each other of which an item keeps one
 EXACT, NEAR, PROBLEM = (
     np.uint64(int(sha256_hex(f"tunixrt firewall {name}")[:16], 16)) for name in ("exact", "near", "problem")
 )
+IsCommon = Callable[[np.ndarray], np.ndarray]
 Keys = tuple[np.ndarray, np.ndarray]  # hashes, and the index of the text that each is of
 
 
@@ -55,6 +57,14 @@ def gram_keys(words: Words, n: int) -> Keys:
     """The n-grams of texts."""
     hashes, firsts = words.grams(n)
     return hashes, words.owners()[firsts]
+
+
+def telling_grams(words: Words, n: int, is_common: IsCommon) -> Keys:
+    """The n-grams that tell something, and the word that each begins with: bare arithmetic looks alike everywhere."""
+    hashes, firsts = words.grams(n)
+    letters = np.concatenate(([0], np.cumsum(words.kinds == LETTER)))
+    telling = (letters[firsts + n] - letters[firsts] >= FEWEST_LETTERS) & ~is_common(hashes)
+    return hashes[telling], firsts[telling]
 
 
 def problem_keys(payloads: Sequence[Mapping[str, Any]]) -> Keys:

@@ -1,7 +1,7 @@
 """A row and an item as they are compared: their parts with words, numbers and n-grams, each worked out when needed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -10,13 +10,12 @@ import numpy as np
 
 from training.firewall.asked import Asked
 from training.firewall.common import GRAM, SHORT_GRAM
-from training.firewall.keys import known_problem
-from training.firewall.words import ANSWER_WORDS, MAX_WORDS, clean, hashed, numbers_of, texts_of
+from training.firewall.keys import IsCommon, known_problem, telling_grams
+from training.firewall.words import ANSWER_WORDS, MAX_WORDS, clean, hashed, item_texts, numbers_of, texts_of
 from training.judges import same_answer
 from training.ngrams import spoken_words
 
-SHORT = 20  # words of a prompt that says little
-IsCommon = Callable[[np.ndarray], np.ndarray]
+SHORT = 20  # words of letters in a prompt; one with fewer says little
 
 
 class Part:
@@ -44,8 +43,16 @@ class Part:
         return f" {' '.join(self.words)} "
 
     @cached_property
+    def letters(self) -> int:
+        """Words that are no numbers and no signs."""
+        return sum(word[0].isalpha() for word in self.words)
+
+    @cached_property
     def grams(self) -> frozenset[tuple[str, ...]]:
-        return frozenset(grams_of(self.words, GRAM))
+        return frozenset(_grams(self.words, GRAM))
+
+    def gram(self, first: int) -> tuple[str, ...]:
+        return tuple(self.words[first : first + GRAM])
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -56,7 +63,7 @@ class Part:
 
     def similarity(self, other: "Part") -> float:
         """Jaccard similarity of the word 3-grams, 0 to 1."""
-        ours, theirs = set(grams_of(self.words, 3)), set(grams_of(other.words, 3))
+        ours, theirs = set(_grams(self.words, 3)), set(_grams(other.words, 3))
         return len(ours & theirs) / max(1, len(ours | theirs))
 
 
@@ -71,63 +78,71 @@ class RowReading:
         self.prompt = prompt
 
     def has_answer_of(self, item: "ItemReading") -> bool:
-        return same_answer(self._answer, item.answer.text)
+        return self._answer == item.answer.text or same_answer(self._answer, item.answer.text)
 
 
 class ItemReading:
-    """An item; `is_common` says of hashes of n-grams which ones tell nothing."""
+    """An item, with the places where telling n-grams begin in its prompt and steps, and whether its answer has one."""
 
-    def __init__(self, asked: Asked, is_common: IsCommon):
+    def __init__(self, asked: Asked, in_prompt: list[int], in_steps: list[int], answer_tells: bool):
         self.asked = asked
-        self._is_common = is_common
-        self.prompt, self.steps, self.answer = Part(asked.prompt), Part("\n".join(asked.steps)), Part(asked.answer)
+        self.prompt, self.steps, self.answer = map(Part, item_texts(asked))
         self.problem = known_problem({"prompt": asked.prompt, "meta": {"problem": asked.problem}})
+        self._in_prompt, self._in_steps, self._answer_tells = in_prompt, in_steps, answer_tells
 
     @cached_property
     def says_little(self) -> bool:
-        """Whether the prompt alone could be alike by chance: it is short, or half of it or more is common."""
+        """Whether the prompt alone could be alike by chance: its words are few, or half of it or more is common."""
         every = max(0, len(self.prompt.words) - GRAM + 1)
-        return len(self.prompt.words) < SHORT or 2 * len(self._prompt_grams) <= every
+        return self.prompt.letters < SHORT or 2 * len(self._in_prompt) <= every
 
     @cached_property
     def telling_answer(self) -> str:
         """The answer as `Part.spelled`; "" for one of few different words, common, or told by the prompt already."""
         words = {word for word in self.answer.words if not word[0].isdecimal()}
-        if len(words) < ANSWER_WORDS or self.answer.spelled in self.prompt.spelled:
-            return ""
-        return self.answer.spelled if self._own_grams(self.answer, SHORT_GRAM) else ""
+        is_told = len(words) < ANSWER_WORDS or not self._answer_tells or self.answer.spelled in self.prompt.spelled
+        return "" if is_told else self.answer.spelled
 
-    def prompt_covered(self, grams: frozenset[tuple[str, ...]]) -> list[int]:
-        """The words of the prompt, by place, that lie in one of these n-grams that is not common."""
-        return _covered(self._prompt_grams, grams)
+    def shared_prompt(self, part: Part) -> list[int]:
+        """The first words, by place, of the prompt's telling n-grams that the part has."""
+        return [first for first in self._in_prompt if self.prompt.gram(first) in part.grams]
 
-    def steps_covered(self, grams: frozenset[tuple[str, ...]]) -> list[int]:
+    def shared_steps(self, part: Part) -> list[int]:
         """The same of the steps, one after the other."""
-        return _covered(self._step_grams, grams)
+        return [first for first in self._in_steps if self.steps.gram(first) in part.grams]
 
-    def numbers_of_steps(self, places: list[int]) -> Counter[str]:
+    def numbers_of_steps(self, places: Sequence[int]) -> Counter[str]:
         """The numbers of those steps in which there are words at these places."""
         ends = np.cumsum([len(spoken_words(clean(step))) for step in self.asked.steps])
         touched = np.unique(np.searchsorted(ends, places, side="right")).tolist()
         return numbers_of(clean("\n".join(self.asked.steps[index] for index in touched)))
 
-    @cached_property
-    def _prompt_grams(self) -> dict[int, tuple[str, ...]]:
-        return self._own_grams(self.prompt, GRAM)
 
-    @cached_property
-    def _step_grams(self) -> dict[int, tuple[str, ...]]:
-        return self._own_grams(self.steps, GRAM)
-
-    def _own_grams(self, part: Part, n: int) -> dict[int, tuple[str, ...]]:
-        """The n-grams of a part that are not common, by the places of their first words."""
-        hashes, firsts = hashed([clean(part.text)]).beginnings(MAX_WORDS).grams(n)
-        return {first: tuple(part.words[first : first + n]) for first in firsts[~self._is_common(hashes)].tolist()}
+def read_items(items: Sequence[Asked], is_common: IsCommon) -> list[ItemReading]:
+    """The items' readings; `is_common` says of hashes of n-grams which ones tell nothing."""
+    parts = [[clean(text) for text in texts] for texts in zip(*map(item_texts, items), strict=True)]
+    prompts, steps, answers = (
+        _telling_places(texts, n, is_common) for texts, n in zip(parts, (GRAM, GRAM, SHORT_GRAM), strict=True)
+    )
+    told = zip(items, prompts, steps, map(bool, answers), strict=True)
+    return [ItemReading(*one) for one in told]
 
 
-def grams_of(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
+def covered(firsts: Sequence[int]) -> list[int]:
+    """The places of the words that lie in the n-grams that begin at these."""
+    return sorted({place for first in firsts for place in range(first, first + GRAM)})
+
+
+def _telling_places(texts: Sequence[str], n: int, is_common: IsCommon) -> list[list[int]]:
+    """Where in each text its telling n-grams begin."""
+    words = hashed(texts).beginnings(MAX_WORDS)
+    _, firsts = telling_grams(words, n, is_common)
+    bounds = np.searchsorted(firsts, words.offsets)
+    return [
+        (firsts[begin:end] - offset).tolist()
+        for begin, end, offset in zip(bounds, bounds[1:], words.offsets, strict=False)
+    ]
+
+
+def _grams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
     return zip(*(words[start:] for start in range(n)), strict=False)
-
-
-def _covered(own: dict[int, tuple[str, ...]], grams: frozenset[tuple[str, ...]]) -> list[int]:
-    return sorted({place for first, gram in own.items() if gram in grams for place in range(first, first + GRAM)})

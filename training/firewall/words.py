@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.firewall.asked import Asked
 from training.ngrams import Words, folded, hash_words
 
 MAX_WORDS = 10_000  # of a longer part of an item the beginning speaks for the whole
@@ -29,6 +30,11 @@ def clean(text: str) -> str:
 def texts_of(row: Mapping[str, Any]) -> tuple[str, str]:
     """A row's prompt, and its steps and answer."""
     return row["prompt"], "\n".join([*(step["content"] for step in row["steps"]), row["final_answer"]])
+
+
+def item_texts(item: Asked) -> tuple[str, str, str]:
+    """An item's prompt, steps and answer."""
+    return item.prompt, "\n".join(item.steps), item.answer
 
 
 def hashed(texts: Sequence[str]) -> Words:
