@@ -26,9 +26,10 @@ check: $(READY)            ## lint, format, types, imports, migrations, deployme
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	APP_ENV=production SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") ALLOWED_HOSTS=tunixrt.example $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-bench: $(READY) $(PEERS)   ## speed beside PyTorch on the same cores, and of traces on PostgreSQL
+bench: $(READY) $(PEERS)   ## speed beside PyTorch on the same cores, and of traces and datasets on PostgreSQL
 	$(BIN)/python -m training.bench_jax
 	$(BIN)/python -m tests.benchmarks.traces
+	$(BIN)/python -m tests.benchmarks.datasets
 
 peers: $(PEERS)            ## the environment of the libraries we compare ourselves with
 

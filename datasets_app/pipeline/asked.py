@@ -68,4 +68,4 @@ def _golden_items(name: str) -> Items:
 
 
 def _held_out_items(path: Path, split: str) -> Items:
-    return map(item_from_row, read_lines(path, split))
+    return map(item_from_row, read_lines(path, split)) if path.exists() else ()
