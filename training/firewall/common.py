@@ -6,6 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
+from training.arrays import distinct
 from training.firewall.keys import gram_keys
 from training.firewall.words import clean, hashed, texts_of
 
@@ -39,7 +40,7 @@ class CommonGrams:
         for n in (GRAM, SHORT_GRAM):
             hashes, rows_of = gram_keys(words, n)
             places = rows_of.astype(np.uint64) << PLACES | hashes >> PLACE_SHIFT
-            np.add.at(self._counts, np.unique(places) & LAST_PLACE, np.uint32(1))
+            np.add.at(self._counts, distinct(places) & LAST_PLACE, np.uint32(1))
 
     def __call__(self, hashes: np.ndarray) -> np.ndarray:
         """Of hashes of n-grams of spoken words those that are common: bool."""

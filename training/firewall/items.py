@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 import msgspec
 import numpy as np
 
-from training.arrays import ragged
+from training.arrays import distinct, ragged
 from training.firewall.asked import Asked
 from training.ngrams import HALF, NUMBER, Words
 
@@ -95,4 +95,4 @@ def numbers_by_text(words: Words) -> np.ndarray:
     """Each text's distinct numbers: its index in the upper half, a hash in the lower: uint64, in order."""
     places = np.flatnonzero(words.kinds == NUMBER)
     owners = np.searchsorted(words.offsets, places, side="right") - 1
-    return np.unique(owners.astype(np.uint64) << HALF | words.hashes[places] >> HALF)
+    return distinct(owners.astype(np.uint64) << HALF | words.hashes[places] >> HALF)

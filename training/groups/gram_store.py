@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
+from training.arrays import distinct
 from training.ngrams import HALF, Words
 
 GRAM = 3  # words of an n-gram
@@ -33,8 +34,7 @@ class GramStore:
         owners = words.owners()[firsts]
         near = firsts - words.offsets[owners] < MAX_WORDS
         numbers = texts[owners[near]].astype(np.uint64) << HALF | upper_half(hashes[near])
-        numbers.sort()
-        numbers = numbers[np.concatenate(([True], numbers[1:] != numbers[:-1]))[: len(numbers)]]
+        numbers = distinct(numbers)
         self._write(numbers.astype(np.uint32), np.bincount(numbers >> HALF, minlength=count))
 
     def without(self, common: "Common", texts: np.ndarray) -> "GramStore":
