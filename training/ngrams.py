@@ -194,7 +194,7 @@ def _folds() -> np.ndarray:
 def _kinds_of_codes() -> np.ndarray:
     """The kind of every code point, as WORD sees it: uint8 (LAST + 1,)."""
     kinds = np.full(LAST + 1, SIGN, dtype=np.uint8)
-    everything = "".join(map(chr, range(LAST + 1)))
+    everything = np.arange(LAST + 1, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     for kind, pattern in ((SPACE, r"\s+"), (LETTER, r"\w+"), (NUMBER, r"\d+")):
         for run in re.finditer(pattern, everything):
             kinds[run.start() : run.end()] = kind
