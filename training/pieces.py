@@ -13,8 +13,8 @@ from tokenizers import Tokenizer as Backend
 PIECE = re.compile(r"[0-9]|[\t-\r ]*[^\t-\r 0-9]+|[\t-\r ]+")
 # White space that the pre-tokenizer knows and PIECE does not: a text with it goes to the backend whole.
 OTHER_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
-# Where a space is not alone, it does not always go with the word after it.
-RUNS_OF_SPACE = ("  ", "\n ", "\r ", "\t ", "\x0b ", "\x0c ")
+# One space goes with the word after it, and so do two; of longer and of mixed runs, only the last may.
+RUNS_OF_SPACE = ("   ", "\n ", "\r ", "\t ", "\x0b ", "\x0c ")
 SHORT = 8  # characters: what stands around people's texts, such as "model" and a newline
 KEPT = 100_000  # words, or pieces: some 20 MB
 LONGEST_KEPT = 64  # characters
@@ -36,8 +36,12 @@ class Pieces:
             return self._by_backend(text)
         if text.endswith(" ") or any(run in text for run in RUNS_OF_SPACE):
             return self._by_piece(text)
-        first, *words = text.split(" ")
-        return self._by_piece(first) + b"".join(map(self._words.__getitem__, words))
+        tokens = []
+        for number, stretch in enumerate(text.split("  ")):
+            first, *words = stretch.split(" ")
+            tokens.append(self._words[f" {first}"] if number else self._by_piece(first))
+            tokens += map(self._words.__getitem__, words)
+        return b"".join(tokens)
 
     def _by_piece(self, text: str) -> bytes:
         return b"".join(map(self._pieces.__getitem__, PIECE.findall(text)))
