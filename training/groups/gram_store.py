@@ -56,7 +56,9 @@ class GramStore:
         self._offsets = np.concatenate(([0], np.cumsum(np.frombuffer(self._counts, dtype=np.uint16), dtype=np.int64)))
 
     def close(self) -> None:
+        """Gives its disk and memory back."""
         self._file.close()
+        self._counts, self._offsets = array("H"), self._offsets[:0]
 
     def of(self, text: int) -> np.ndarray:
         """The n-grams of a text."""
@@ -98,11 +100,12 @@ class Common:
         counts = np.zeros(PLACES, dtype=np.uint32)
         for grams, _ in store.slices(texts):
             np.add.at(counts, grams >> PLACE_SHIFT, np.uint32(1))
-        self._is_common = counts > min(MOST, max(FEWEST, len(texts) // 100))
+        self._is_common = np.packbits(counts > min(MOST, max(FEWEST, len(texts) // 100)), bitorder="little")
 
     def __call__(self, grams: np.ndarray) -> np.ndarray:
         """Of n-grams, uint32, those that are common: bool."""
-        return self._is_common[grams >> PLACE_SHIFT]
+        places = grams >> PLACE_SHIFT
+        return (self._is_common[places >> np.uint32(3)] >> (places & np.uint32(7)).astype(np.uint8) & 1).astype(bool)
 
 
 def upper_half(hashes: np.ndarray) -> np.ndarray:

@@ -111,24 +111,36 @@ class Groups:
 
     def _resolved(self, prompts: Prompts) -> Resolved:
         digests = np.frombuffer(self._digests, dtype=np.uint8).reshape(-1, DIGEST)
-        keyed, bags = np.frombuffer(self._keyed, dtype=bool), np.frombuffer(self._bags, dtype=np.uint64)
-        order = _oldest_first(self._ages)
-        self._ages.clear()
-        oldest = np.arange(len(order), dtype=np.int32)
-        oldest[order] = _first_alike(order, digests.view(np.uint64))
-        heads = order[(oldest[order] == order) & ~keyed[order]]
-        firsts = _first_alike(heads, bags[:, None])
-        pairs = np.column_stack((heads, firsts))[heads != firsts]
+        names = digests.view(np.uint64)[:, :2]  # 128 bits tell them apart as well
+        oldest, heads = self._different_prompts(names)
+        pairs = self._same_bags(heads)
         for row, first in _confirmed(map(tuple, pairs.tolist()), prompts, _sorted_words, operator.eq):
             oldest[row] = first
         heads = heads[oldest[heads] == heads]
         common = Common(self._grams, heads)
         with closing(self._grams.without(common, heads)) as own:
+            self._grams.close()
             for row, _, leader in _confirmed(near_twins(own, heads), prompts, partial(_gram_sets, common), _are_twins):
                 oldest[row] = leader
         oldest = oldest[oldest][oldest]
-        joined = int(np.count_nonzero((digests != digests[oldest]).any(axis=1)))
+        joined = int(np.count_nonzero(names[:, 0] != names[oldest, 0]))
         return Resolved(digests[oldest], oldest, joined)
+
+    def _different_prompts(self, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each row the oldest row of the same name, int32 (rows,), and the positions of those whose text may join
+        others, oldest first. The ages are needed no more.
+        """
+        order = _oldest_first(self._ages)
+        self._ages.clear()
+        oldest = np.empty(len(order), dtype=np.int32)
+        oldest[order] = _first_alike(order, names)
+        return oldest, order[(oldest[order] == order) & ~np.frombuffer(self._keyed, dtype=bool)[order]]
+
+    def _same_bags(self, heads: np.ndarray) -> np.ndarray:
+        """Prompts, each with the oldest that seems to have the same words: (pairs, 2). The bags are needed no more."""
+        firsts = _first_alike(heads, np.frombuffer(self._bags, dtype=np.uint64)[:, None])
+        self._bags.clear()
+        return np.column_stack((heads, firsts))[heads != firsts]
 
 
 def age_of(created_at: datetime, identity: UUID) -> bytes:
@@ -173,8 +185,8 @@ def _are_twins(text: frozenset, twin: frozenset, leader: frozenset) -> bool:
 
 
 def _oldest_first(ages: bytearray) -> np.ndarray:
-    """Positions in order of their ages."""
-    return np.lexsort(np.frombuffer(ages, dtype=">u8").reshape(-1, 3).T[::-1])
+    """Positions in order of their ages: int32."""
+    return np.lexsort(np.frombuffer(ages, dtype=">u8").reshape(-1, 3).T[::-1]).astype(np.int32)
 
 
 def _first_alike(positions: np.ndarray, keys: np.ndarray) -> np.ndarray:
