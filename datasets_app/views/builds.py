@@ -19,7 +19,7 @@ SHARES_SHOWN = 30
 
 @require_http_methods(["GET", "POST"])
 def dataset_build(request: HttpRequest) -> HttpResponse:
-    """The form; with `?parent=KEY` filled in for the next version of that dataset.
+    """The form; with `?parent=KEY` filled in for the next version of that dataset, or to build it again if it failed.
 
     POST builds, but for two buttons: `preview` looks, for people without scripts, and `add_part` makes room in a mix.
     """
@@ -44,13 +44,14 @@ def dataset_preview(request: HttpRequest) -> HttpResponse:
 def _initial(request: HttpRequest) -> dict[str, Any]:
     if "parent" not in request.GET:
         return request.GET.dict()
-    parent = get_object_or_404(Dataset.objects.frozen().with_key(request.GET["parent"]))
+    last = get_object_or_404(Dataset.objects.with_key(request.GET["parent"]))
+    is_frozen = last.status == Dataset.Status.FROZEN
     named = {
-        "dataset_name": parent.name,
-        "dataset_version": Dataset.objects.free_version_after(parent.name, parent.version),
-        "parent_dataset_id": str(parent.pk),
+        "dataset_name": last.name,
+        "dataset_version": Dataset.objects.free_version_after(last.name, last.version) if is_frozen else last.version,
+        "parent_dataset_id": str(last.pk) if is_frozen else last.request.get("parent_dataset_id"),
     }
-    return spell_request(parent.request) | named
+    return spell_request(last.request) | named
 
 
 def _page(request: HttpRequest, form: BuildForm, shown: dict[str, Any] | None = None) -> HttpResponse:

@@ -18,6 +18,7 @@ from datasets_app.services import previews
 from tests.factories import make_payload, make_trace, make_traces, store
 from traces.models import Trace
 from traces.services import score_traces
+from tunixrt.lib.errors import Rule
 
 pytestmark = pytest.mark.django_db
 NAMED = {"dataset_name": "set", "dataset_version": "1"}
@@ -242,6 +243,19 @@ def test_a_version_that_is_taken_is_not_suggested(client_in):
     assert client_in.get("/datasets/build/?parent=set-7").status_code == 404
 
 
+def test_what_a_gate_refused_is_built_again_from_its_page(client_in):
+    make_traces(2, steps=["..."])
+    with pytest.raises(Rule):
+        services.build_dataset(request=NAMED | {"gates": {"empty_steps": "refuse"}}, by=None)
+    address = "/datasets/build/?parent=set-1"
+    assert client_in.get("/datasets/set-1/").content.decode().count(address) == 2
+    form = client_in.get(address).context["form"]
+    posted = {field.html_name: field.value() for field in form if field.value() not in (None, False)}
+    assert (posted["dataset_version"], posted["gate_empty_steps"]) == ("1", "refuse")
+    client_in.post("/datasets/build/", posted | {"gate_empty_steps": "warn"})
+    assert Dataset.objects.get().status == "frozen"
+
+
 def test_without_scripts_buttons_look_and_make_room(client_in):
     make_traces(2)
     looked = client_in.post("/datasets/build/", FORM | {"preview": "yes"}).content.decode()
@@ -309,8 +323,9 @@ def test_the_command_looks_first_and_takes_every_option(tmp_path):
     file = tmp_path / "mix.json"
     file.write_text('[{"dataset_key": "set-1", "weight": 1}, {"filters": {"level": "hard"}, "weight": 1}]')
     out = StringIO()
-    call_command("build_dataset", "set", "2", "--mix", str(file), "--parent", "set-1", "--limit", "4", stdout=out)
-    assert "set-2: frozen, 4 rows" in out.getvalue()
+    call_command("build_dataset", "set", "2", "--mix", str(file), "--parent", "set-1", "--limit", "6", stdout=out)
+    assert "set-2: frozen, 5 rows" in out.getvalue()
+    assert "part 2: 2 taken, 3 asked, 2 there" in out.getvalue()
     assert Dataset.objects.get(version="2").parent.key == "set-1"
 
 

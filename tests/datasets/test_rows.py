@@ -345,7 +345,7 @@ def test_unknown_parameters_are_refused_by_name(api, chain):
 
 def test_the_command_tells_the_same(api, chain):
     out = StringIO()
-    call_command("show_row", "chain-t", "3", "--recipe", "answer_only_v1", "--max_length", "100", "--json", stdout=out)
+    call_command("show_row", "chain-t", "3", "--recipe", "answer_only_v1", "--max-length", "100", "--json", stdout=out)
     told = json.loads(out.getvalue())
     assert told["sight"] == api.get("/api/datasets/chain-t/rows/3/tokens?recipe=answer_only_v1&max_length=100").json()
     assert told["row"] == services.row_at(chain, 3).row
@@ -355,7 +355,7 @@ def test_the_command_tells_the_same(api, chain):
     assert "the prompt is what an examination feeds: yes" in out.getvalue()
 
 
-@pytest.mark.parametrize("arguments", [("none-1", "0"), ("chain-t", "60"), ("chain-t", "0", "--max_length", "7")])
+@pytest.mark.parametrize("arguments", [("none-1", "0"), ("chain-t", "60"), ("chain-t", "0", "--max-length", "7")])
 def test_the_command_fails_with_a_sentence(chain, capsys, arguments):
     with pytest.raises(SystemExit) as stopped:
         call_command("show_row", *arguments)

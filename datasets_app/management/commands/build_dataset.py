@@ -66,16 +66,17 @@ class Command(Base):
 
         dataset, is_new = services.build_dataset(request=request, by=None, at_once=True, watch=watch)
         line.close()
-        return dataset.to_dict() | {"created": is_new}
+        return dataset.to_dict() | {"created": is_new, "shares": dataset.stats.get("shares", [])}
 
     def show(self, result: dict) -> Iterable[str]:
         return describe(result) if "dataset_key" in result else describe_preview(result)
 
 
 def describe(row: dict) -> Iterator[str]:
-    """A dataset in two lines or three, for every command that makes one."""
+    """A dataset in some lines, for every command that makes one."""
     splits = ", ".join(f"{row['splits'].get(name, 0)} {name}" for name in SPLITS)
     yield f"{row['dataset_key']}: {row['status']}, {row['trace_count']} rows ({splits})"
+    yield from _describe_shares(row.get("shares", []))
     if row["found"]:
         yield "gates: " + ", ".join(f"{gate} found {count} rows" for gate, count in row["found"].items())
     yield f"manifest: {row['manifest_path']}"
@@ -84,11 +85,15 @@ def describe(row: dict) -> Iterator[str]:
 def describe_preview(row: dict) -> Iterator[str]:
     more = "more than " if row["is_more"] else ""
     yield f"{row['taken']} rows would be taken of {more}{row['count']} that match"
-    for share in row["shares"]:
-        yield f"  {share['value']}: {share['taken']} taken, {share['asked']} asked, {share['rows']} there"
+    yield from _describe_shares(row["shares"])
     for gate in row["gates"]:
         found = f"{gate['count']} of {gate['checked']} sampled rows break it ({gate['action']})"
         yield f"{gate['check']}: {found if gate['count'] else 'passed'}"
+
+
+def _describe_shares(shares: Iterable[dict]) -> Iterator[str]:
+    for share in shares:
+        yield f"  {share['value']}: {share['taken']} taken, {share['asked']} asked, {share['rows']} there"
 
 
 def _spelled(options: dict[str, Any]) -> dict[str, Any]:

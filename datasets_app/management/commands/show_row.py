@@ -18,8 +18,8 @@ class Command(Base):
         parser.add_argument("key")
         parser.add_argument("position", type=int, help="From 0, in manifest order.")
         parser.add_argument("--recipe", choices=list(RECIPES), help="The dataset's when not given.")
-        parser.add_argument("--max_length", type=int, help="Tokens a sequence; the dataset's when not given.")
-        parser.add_argument("--vocab_size", type=int, help="Tokens to learn.")
+        parser.add_argument("--max-length", type=int, help="Tokens a sequence; the dataset's when not given.")
+        parser.add_argument("--vocab-size", type=int, help="Tokens to learn.")
 
     def run(self, *, key: str, position: int, **options: Any) -> dict:
         dataset = Dataset.objects.with_key(key).first()
