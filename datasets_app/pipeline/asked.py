@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from datasets_app.evalset_files import SHIPPED
 from datasets_app.models import Dataset, EvalSet
 from datasets_app.rows import read_lines
+from traces.models import Trace
 from training.evalsets import item_from_row, read_evalset
 from training.firewall import Asked
 from training.golden import GOLDEN, golden_traces
@@ -25,12 +29,15 @@ class Source:
     name: str
     read: Callable[[], Items]
     evalset: str | None = None
+    find: Callable[[str], Mapping[str, Any] | None] | None = None  # one item, where reading all of them takes long
 
     def asked(self) -> Iterator[Asked]:
         return (Asked.from_item(item, self.name) for item in self.read())
 
     def item(self, item_id: str) -> Mapping[str, Any] | None:
         """The item of that id, or None when it is gone."""
+        if self.find:
+            return self.find(item_id)
         return next((item for item in self.read() if item["id"] == item_id), None)
 
 
@@ -44,7 +51,10 @@ def sources(dataset: Dataset, rows: Path) -> list[Source]:
     golden = [] if seeded in GOLDEN else [Source(name, partial(_golden_items, name)) for name in GOLDEN]
     shipped = [Source(name, partial(read_evalset, path)) for name, path in SHIPPED.items()]
     evalsets = [] if seeded else [_of_evalset(evalset) for evalset in EvalSet.objects.newest_first()]
-    own = [Source(f"{dataset.key} {split}", partial(_held_out_items, rows, split)) for split in HELD_OUT]
+    own = [
+        Source(f"{dataset.key} {split}", partial(_held_out_items, rows, split), find=_item_of_trace)
+        for split in HELD_OUT
+    ]
     return golden + shipped + evalsets + own
 
 
@@ -69,3 +79,10 @@ def _golden_items(name: str) -> Items:
 
 def _held_out_items(path: Path, split: str) -> Items:
     return map(item_from_row, read_lines(path, split)) if path.exists() else ()
+
+
+def _item_of_trace(trace_id: str) -> Mapping[str, Any] | None:
+    with suppress(ValidationError):  # no uuid
+        if trace := Trace.objects.filter(pk=trace_id).first():
+            return item_from_row({**trace.payload, "id": trace_id})
+    return None

@@ -104,4 +104,5 @@ def refuse(dataset: Dataset, checked: Checked) -> None:
         setattr(dataset, name, value)
     if dataset.refusing:
         dataset.save(update_fields=checked.columns())
+        forget_items(dataset)  # some at a time, before one transaction ends the job
         raise refused(dataset)

@@ -146,6 +146,17 @@ def test_a_leak_whose_question_is_gone_says_so(leaky, client_in):
     assert b"not there any more" in client_in.get(reverse("dataset_leak", args=[leaky.key, 0])).content
 
 
+def test_a_leak_of_a_row_that_is_held_out_is_shown_without_reading_the_file(leaky):
+    make_traces(40)
+    dataset = build(dataset_version="2")
+    held_out = dataset.items.filter(split="test").first()
+    finding = leaks(dataset)["findings"][0] | {"source": f"{dataset} test", "item": str(held_out.trace_id)}
+    dataset.gates = [{"gate": "contamination", "count": 1, "findings": [finding]}]
+    dataset.rows_path.unlink()
+    prompt = services.leak_of(dataset, 0).pairs[0]
+    assert "".join(piece.text for piece in prompt.item) == held_out.trace.prompt
+
+
 def test_texts_of_a_leak_are_shown_as_text(client_in):
     for number in range(40):
         known = make_payload(f"<script>alert({number})</script> how many <b>legs</b> have spider {number}?")
