@@ -4,6 +4,7 @@ Any text goes in and comes out unchanged. Digits are always single tokens, so th
 tokens enter by their ids only: `<end_of_turn>` inside a person's text is encoded as the characters it is.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from heapq import heappop, heappush
@@ -34,7 +35,9 @@ CONTROLS = {token: np.int32(number).tobytes() for number, token in enumerate(SPE
 BEGIN = Segment("<bos>", control=True)
 # Of a train split: more change few merges, and cost time and memory.
 LEARNED_ROWS, LEARNED_CHARACTERS = 20_000, 40_000_000
-TOKENIZER_VERSION = 1  # goes up whenever `tokenizer_for` gives another tokenizer for the same arguments
+LONGEST_WORD = 1_000  # characters without a space, or of space alone: merging takes the square of a word's length
+TOO_LONG = re.compile(rf"(\S{{{LONGEST_WORD}}}|\s{{{LONGEST_WORD}}})")
+TOKENIZER_VERSION = 2  # goes up whenever `tokenizer_for` gives another tokenizer for the same arguments
 
 
 def tokenizer_for(rows: Iterable[Row], instruction: str, vocab_size: int) -> "Tokenizer":
@@ -87,7 +90,10 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> "Tokenizer":
-        """Learns at most `vocab_size` tokens; the same texts give the same tokenizer, in any order."""
+        """Learns at most `vocab_size` tokens; the same texts give the same tokenizer, in any order.
+
+        Words of more than LONGEST_WORD characters are learned from in pieces.
+        """
         backend = Backend(models.BPE())
         backend.pre_tokenizer = _pre_tokenizer()
         backend.decoder = decoders.ByteLevel()
@@ -98,7 +104,7 @@ class Tokenizer:
             special_tokens=list(SPECIAL_TOKENS),
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         )
-        backend.train_from_iterator(texts, trainer)
+        backend.train_from_iterator(_with_short_words(texts), trainer)
         return cls(backend)
 
     @classmethod
@@ -159,6 +165,14 @@ def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     """Cuts texts before any merging; `training.pieces` relies on where it does."""
     digits = pre_tokenizers.Digits(individual_digits=True)
     return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+
+
+def _with_short_words(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if len(text) <= LONGEST_WORD:
+            yield text
+        else:
+            yield from TOO_LONG.split(text)
 
 
 def _byte_alphabet() -> dict[int, int]:

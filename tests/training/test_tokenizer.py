@@ -1,4 +1,5 @@
 import random
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -132,3 +133,10 @@ def test_no_more_than_so_many_characters_are_learned_from_and_which_does_not_dep
     assert sorted(learned) == sorted(_sampled_texts(rows[::-1], ""))
     monkeypatch.setattr("training.tokenizer.LEARNED_CHARACTERS", 1)
     assert len(list(_sampled_texts(rows, ""))) == 2  # prompt and response of one row: never nothing
+
+
+@pytest.mark.parametrize("word", ["eyJ", "👨\u200d👩\u200d👧\u200d👦", "a\u0301", " ", "-"])
+def test_a_word_of_any_length_is_learned_from_in_a_moment(word):
+    started = time.process_time()
+    Tokenizer.train([word * (200_000 // len(word))], 512)
+    assert time.process_time() - started < 5  # the square of its length takes longer
