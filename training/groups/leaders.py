@@ -5,6 +5,7 @@ has joined a leader itself, if it is at least half like that leader; else it lea
 of small changes is cut where it has led too far away, and the youngest text changes nothing for the others.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -37,11 +38,11 @@ def near_twins(store: GramStore, texts: np.ndarray) -> Iterator[Joined]:
     def grams_of(index: int) -> np.ndarray:
         return store.of(int(texts[index]))
 
-    leaders: dict[int, int] = {}  # of those that joined
+    leaders = array("i", range(len(texts)))  # one that leads is its own
     for rows, others in candidate_pairs(store, texts):
         for row, pairs in groupby(_alike(rows, others, grams_of), itemgetter(0)):
-            for twin in sorted((twin for _, twin in pairs), key=lambda at: (at in leaders, at)):
-                leader = leaders.get(twin, twin)
+            for twin in sorted((twin for _, twin in pairs), key=lambda at: (leaders[at] != at, at)):
+                leader = leaders[twin]
                 if leader == twin or _similarities([grams_of(row)], [grams_of(leader)])[0] >= HALF_LIKE:
                     leaders[row] = leader
                     yield Joined(*texts[[row, twin, leader]].tolist())
