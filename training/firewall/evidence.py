@@ -54,6 +54,8 @@ def _reordered(row: RowReading, item: ItemReading) -> Finding | None:
         return None
     if item.says_little and not row.has_answer_of(item):
         return None
+    if _numbers_swapped(row, item):
+        return None
     return Finding("reordered", "The prompt has the same words in another order.", 1.0)
 
 
@@ -62,7 +64,7 @@ def _near(row: RowReading, item: ItemReading) -> Finding | None:
         return None
     similarity = row.prompt.similarity(item.prompt)
     one_word = _differ_in_one_word(row.prompt.words, item.prompt.words)
-    if not one_word and similarity < ALIKE:
+    if (not one_word and similarity < ALIKE) or _numbers_swapped(row, item):
         return None
     if item.says_little and not _asks_the_same(row, item):
         return None
@@ -78,6 +80,12 @@ def _differ_in_one_word(one: list[str], other: list[str]) -> bool:
     rest = range(1, shorter - before + 1)
     after = next((at - 1 for at in rest if one[-at] != other[-at]), shorter - before)
     return longer - before - after == 1 and before + after >= LEAST_SHARED
+
+
+def _numbers_swapped(row: RowReading, item: ItemReading) -> bool:
+    """Whether the numbers of the prompt changed places, and the answer with them: that is another problem."""
+    ours, theirs = row.prompt.numbers_in_order, item.prompt.numbers_in_order
+    return ours != theirs and row.prompt.numbers == item.prompt.numbers and row.has_another_number_for(item)
 
 
 def _asks_the_same(row: RowReading, item: ItemReading) -> bool:
@@ -125,7 +133,7 @@ def _steps(row: RowReading, item: ItemReading) -> Finding | None:
 
 
 def _overlap(row: RowReading, item: ItemReading) -> Finding | None:
-    if item.says_little and not row.has_answer_of(item):
+    if (item.says_little and not row.has_answer_of(item)) or _numbers_swapped(row, item):
         return None
     if len(item.prompt.words) >= SHORT_GRAM and item.prompt.spelled in row.prompt.spelled:
         return Finding("overlap", "The prompt holds the whole prompt of the item.", 1.0)

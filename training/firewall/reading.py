@@ -12,7 +12,7 @@ from training.firewall.asked import Asked
 from training.firewall.common import GRAM, SHORT_GRAM
 from training.firewall.keys import IsCommon, known_problem, telling_grams
 from training.firewall.words import ANSWER_WORDS, MAX_WORDS, clean, hashed, item_texts, numbers_of, texts_of
-from training.judges import same_answer
+from training.judges import number, same_answer
 from training.ngrams import spoken_words
 
 SHORT = 20  # words of letters in a prompt; one with fewer says little
@@ -34,8 +34,12 @@ class Part:
         return Counter(self.words)
 
     @cached_property
-    def numbers(self) -> Counter[str]:
+    def numbers_in_order(self) -> list[str]:
         return numbers_of(self._clean)
+
+    @cached_property
+    def numbers(self) -> Counter[str]:
+        return Counter(self.numbers_in_order)
 
     @cached_property
     def spelled(self) -> str:
@@ -80,6 +84,11 @@ class RowReading:
     def has_answer_of(self, item: "ItemReading") -> bool:
         return self._answer == item.answer.text or same_answer(self._answer, item.answer.text)
 
+    def has_another_number_for(self, item: "ItemReading") -> bool:
+        """Whether both answers are numbers, and not the same."""
+        ours, theirs = number(self._answer), number(item.answer.text)
+        return ours is not None and theirs is not None and ours != theirs
+
 
 class ItemReading:
     """An item, with the places where telling n-grams begin in its prompt and steps, and whether its answer has one."""
@@ -115,7 +124,7 @@ class ItemReading:
         """The numbers of those steps in which there are words at these places."""
         ends = np.cumsum([len(spoken_words(clean(step))) for step in self.asked.steps])
         touched = np.unique(np.searchsorted(ends, places, side="right")).tolist()
-        return numbers_of(clean("\n".join(self.asked.steps[index] for index in touched)))
+        return Counter(numbers_of(clean("\n".join(self.asked.steps[index] for index in touched))))
 
 
 def read_items(items: Sequence[Asked], is_common: IsCommon) -> list[ItemReading]:

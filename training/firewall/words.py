@@ -1,7 +1,6 @@
 """What of a text counts when it is compared: its spoken words and its numbers."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,10 +41,9 @@ def hashed(texts: Sequence[str]) -> Words:
     return hash_words(texts).spoken()
 
 
-def numbers_of(text: str) -> Counter[str]:
-    """The numbers of a clean text, whether in digits or in English words, and how often each stands there."""
-    found = (_number(token) for token in NUMBER.findall(folded(text)))
-    return Counter(number for number in found if number)
+def numbers_of(text: str) -> list[str]:
+    """The numbers of a clean text in their order, whether in digits or in English words."""
+    return [number for token in NUMBER.findall(folded(text)) if (number := _number(token))]
 
 
 def _number(token: str) -> str | None:
