@@ -1,6 +1,7 @@
 """The rows of a dataset: how a trace becomes a line of `dataset.jsonl`, and how lines are read back."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 from training.canonical import canonical_json
 from training.errors import Fault, Invalid, echo
 from training.splits import SPLITS
+from tunixrt.lib.errors import Unavailable
 
 CHUNK = 500  # rows at a time
 decode = msgspec.json.Decoder().decode  # as the standard library's, several times as fast: our lines are canonical
@@ -29,11 +31,22 @@ def line_of(row: dict[str, Any]) -> str:
 
 def read_lines(path: Path, split: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a frozen file, or of one split of it, one at a time."""
-    with path.open("rb") as file:
+    with path.open("rb") as file, as_frozen(path):
         for line in file:
             row = decode(line)
             if split in (None, row["split"]):
                 yield row
+
+
+@contextmanager
+def as_frozen(path: Path) -> Iterator[None]:
+    """Raises Unavailable when what is read of `path` are no rows: somebody altered the file."""
+    try:
+        yield
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+        key = path.parent.name
+        msg = f"{path} is not as it was frozen. `manage.py restore_dataset {key} --from database` writes it again."
+        raise Unavailable(msg)
 
 
 def read_chunks(path: Path, split: str | None = None) -> Iterator[list[dict[str, Any]]]:

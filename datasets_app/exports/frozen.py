@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
+from datasets_app.rows import as_frozen
+
 BLOCK_BYTES = 128 * 1024  # of the file that are read, turned and sent at a time; more would leave the processor's cache
 ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -59,7 +61,7 @@ def read_blocks(path: Path, split: str | None, row_type: Any = Row, block_bytes:
     """The rows of a frozen file, or of one split of it, as `row_type`, in blocks of about `block_bytes`."""
     decode, split_of = msgspec.json.Decoder(row_type).decode, msgspec.json.Decoder(_Placed).decode
     start = 0
-    with path.open("rb") as file:
+    with path.open("rb") as file, as_frozen(path):
         while lines := file.readlines(block_bytes):
             placed = [(start + at, line) for at, line in enumerate(lines) if not split or split_of(line).split == split]
             start += len(lines)

@@ -13,7 +13,7 @@ from datasets_app.keys import is_key, next_version
 from datasets_app.models.items import ItemQuerySet
 from traces.models import Trace
 from tunixrt.jobs.models import Job
-from tunixrt.lib.errors import Conflict, Unavailable
+from tunixrt.lib.errors import Conflict, Refused, Unavailable
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
@@ -123,12 +123,30 @@ class Dataset(models.Model):
         return Job.objects.for_target(self.pk).first()
 
     def check_readable(self) -> None:
-        """Raises Conflict while the dataset is not frozen, Unavailable when a file of it is gone."""
+        """Raises Conflict while the dataset is not frozen, Unavailable when a file of it is gone or was altered.
+
+        That bytes of a file were replaced by as many others, only `doctor` sees: it reads them all.
+        """
         if self.status != self.Status.FROZEN:
             raise Conflict(f"{self} is {self.status}, not frozen.", code="not_frozen")
         for path in (self.rows_path, self.manifest_path):
-            if not path.exists():
+            if self.directory.is_symlink() or path.is_symlink() or not path.is_file():
                 raise Unavailable(f"{path} is missing. `manage.py restore_dataset {self}` restores it.")
+        size, frozen = self.rows_path.stat().st_size, self.stats.get("bytes")
+        if frozen not in (None, size):
+            raise Unavailable(
+                f"{self.rows_path} has {size} bytes, not the {frozen} that were frozen. "
+                f"`manage.py restore_dataset {self} --from database` writes it again."
+            )
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether its files are there, as far as can be told at once."""
+        try:
+            self.check_readable()
+        except Refused:
+            return False
+        return True
 
     def to_dict(self) -> dict[str, Any]:
         """The dataset as a list shows it."""

@@ -52,7 +52,11 @@ def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progr
     counted = {name: figure for gate in gates for name, figure in gate.stats().items()}
     return Checked(
         splits=splits,
-        stats=content.stats() | counted | {"tokens": tokens.stats()} | gathered.stats(),
+        stats={"bytes": path.stat().st_size}
+        | content.stats()
+        | counted
+        | {"tokens": tokens.stats()}
+        | gathered.stats(),
         gates=[
             *(gate.result(action_of(gate.name, asked)) for gate in gates),
             leaks.result(action_of(CONTAMINATION, asked), checked=splits["train"]),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from datasets_app.manifest import manifest
 from datasets_app.models import Dataset
@@ -28,13 +29,17 @@ def check_directory(dataset: Dataset) -> None:
 
     Raises Conflict when it holds other rows.
     """
-    if not dataset.rows_path.exists() or file_sha256(dataset.rows_path) != dataset.content_sha256:
+    if (
+        not dataset.rows_path.is_file()
+        or dataset.manifest_path.is_dir()
+        or file_sha256(dataset.rows_path) != dataset.content_sha256
+    ):
         raise Conflict(
             f"{dataset.directory} holds other rows than this dataset. Move it away, or choose another version.",
             code="directory_differs",
         )
     wanted = contents(dataset)
-    if not dataset.manifest_path.exists() or json.loads(dataset.manifest_path.read_bytes()) != wanted:
+    if not _holds(dataset.manifest_path, wanted):
         write_json_atomic(dataset.manifest_path, wanted)
 
 
@@ -51,3 +56,10 @@ def lines(dataset: Dataset, tick: Callable[[int], None]) -> Iterator[str]:
         items = dataset.items.filter(position__gte=start, position__lt=start + CHUNK).order_by("position")
         for trace_id, split, text in items.values_list("trace_id", "split", "trace__canonical"):
             yield line_of(row_of(trace_id, split, json.loads(text)))
+
+
+def _holds(path: Path, wanted: dict) -> bool:
+    try:
+        return json.loads(path.read_bytes()) == wanted
+    except (OSError, ValueError, RecursionError):
+        return False

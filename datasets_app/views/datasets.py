@@ -17,7 +17,7 @@ from datasets_app.rows import read_lines
 from datasets_app.views.charts import figures_of
 from traces.models import Trace
 from training.errors import Invalid
-from tunixrt.lib.errors import Refused
+from tunixrt.lib.errors import Refused, Unavailable
 from tunixrt.lib.windows import window
 
 FIRST_ROWS = 3
@@ -34,12 +34,12 @@ def dataset_detail(request: HttpRequest, key: str) -> HttpResponse:
     dataset = find_dataset(key)
     if request.htmx:
         return _progress(request, dataset)
-    has_rows = dataset.status == Dataset.Status.FROZEN and dataset.rows_path.exists()
+    has_rows = dataset.is_readable
     context = {
         "room": "datasets",
         "dataset": dataset,
         "job": None if dataset.status == Dataset.Status.FROZEN else dataset.job,
-        "rows": list(islice(read_lines(dataset.rows_path), FIRST_ROWS)) if has_rows else [],
+        "rows": _first_rows(dataset) if has_rows else [],
         "has_rows": has_rows,
         "splits": panels.splits(dataset),
         "leaks": panels.leaks(dataset),
@@ -103,6 +103,14 @@ def trace_datasets(request: HttpRequest, trace_id: UUID) -> HttpResponse:
 
 def find_dataset(key: str) -> Dataset:
     return get_object_or_404(Dataset.objects.with_key(key))
+
+
+def _first_rows(dataset: Dataset) -> list[dict]:
+    """None of a file that somebody altered: what can be done about that, the page says below."""
+    try:
+        return list(islice(read_lines(dataset.rows_path), FIRST_ROWS))
+    except Unavailable:
+        return []
 
 
 def _progress(request: HttpRequest, dataset: Dataset) -> HttpResponse:

@@ -13,7 +13,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 @pytest.fixture
 def traces(installation, tmp_path):
     """Sixty word problems, all of which an evalset asks too."""
-    payloads = [trace | {"meta": {"source": "problems"}} for trace in generate_traces("word_problems", count=60, seed=7)]
+    payloads = [
+        trace | {"meta": {"source": "problems"}} for trace in generate_traces("word_problems", count=60, seed=7)
+    ]
     file, exam = tmp_path / "problems.jsonl", tmp_path / "exam.jsonl"
     file.write_text("".join(json.dumps(payload) + "\n" for payload in payloads))
     asked = {"category": "words", "difficulty": "easy"}

@@ -180,7 +180,7 @@ def test_an_unknown_format_or_split_is_refused_before_the_first_row(dataset, bad
 
 def test_what_is_not_frozen_or_lost_its_file_is_not_exported(dataset):
     dataset.rows_path.unlink()
-    with pytest.raises(Unavailable, match="Build set-1 again"):
+    with pytest.raises(Unavailable, match="restore_dataset set-1"):
         services.export_rows(dataset, format="trace")
     dataset.status = "building"
     with pytest.raises(Conflict):
