@@ -78,8 +78,8 @@ class Resolved:
 class Groups:
     """Add every row's payload, chunk by chunk and in any order, then `resolve`, once.
 
-    Memory: some 150 bytes a row, 200 where nearly every row has a near-twin. The prompts' n-grams lie in a file without a name, 4 bytes a word, in `directory`
-    (default: where temporary files go).
+    Memory: some 150 bytes a row, 200 where nearly every row has a near-twin. The prompts' n-grams lie in a file
+    without a name, 4 bytes a word, in `directory` (default: where temporary files go).
     """
 
     def __init__(self, directory: Path | None = None):
