@@ -1,6 +1,7 @@
 """What gives away what is asked is named, with item and kind; what only looks like it is not."""
 
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -134,6 +135,17 @@ def test_keys_decide_where_both_have_one_and_text_where_one_has_none():
     assert kind(row("add 12 + 34", "46"), item) == "normalised"
     assert kind(row("Add 12 + 34.", "46", **keyed), asked("Add 12 + 34.", "46", problem="arithmetic")) == "verbatim"
     assert kind(row("Add 12 + 34.", "46", meta={"problem": ["addition"]}), item) == "verbatim"
+
+
+def test_a_problem_is_found_however_many_items_ask_it():
+    hands = product("CDHS", repeat=4)
+    rules, asked_for = "High Card Duel, 52 cards, ace high, equal ranks tie.", "What is the chance that you win?"
+    duel = f"{rules} You hold 8{{}}. Seen: 7{{}} 9{{}} T{{}}. {asked_for}"
+    prompts = [duel.format(*suits) for suits in hands]
+    items = [Asked("eval", str(at), prompt, "1/2", problem="high_card_duel") for at, prompt in enumerate(prompts)]
+    leaks = Firewall(items[1:]).check([row(prompts[0], "1/2", meta={"problem": "high_card_duel"})])
+    assert "1" in {leak.item for leak in leaks}
+    assert {leak.kind for leak in leaks} == {"problem"}
 
 
 def test_what_many_rows_of_the_dataset_say_is_no_overlap():

@@ -4,8 +4,8 @@ A row and an item are compared when they share a key (`keys`): the words of the 
 that few have, a part of the answer, a generated problem. numpy dismisses the rows that share none, nearly all. What a
 leak is, `evidence` decides on the texts themselves.
 
-The work on a row is bounded: a key that more than MOST items have tells little and is not looked up, and of the items
-that a row shares keys with the CONFIRMED most like it are compared with it.
+The work on a row is bounded (`item_index`): a key that very many items have tells little and is not looked up, and of
+the items that a row shares keys with the CONFIRMED most like it are compared with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -28,7 +28,7 @@ class ItemIndex:
         self._names, self._short_grams, self._grams = Index(), Index(), Index()
         self._prompt_numbers, self._step_numbers = ItemNumbers(), ItemNumbers()
         self._has_steps = bytearray()
-        self._prompts: set[int] = set()
+        self._seen: set[int] = set()
 
     def __len__(self) -> int:
         """Items."""
@@ -41,22 +41,25 @@ class ItemIndex:
         prompts, steps, answers = (
             hashed([clean(text) for text in texts]) for texts in zip(*map(item_texts, chunk), strict=True)
         )
-        # A prompt that a source has before is found by the item that it came with.
-        new = np.array([self._is_new(hash((item.source, item.prompt))) for item in chunk], dtype=bool)
-        self._add(self._names, prompt_keys(prompts), new)
+        # A prompt or problem that a source has already is found by the item that it came with.
+        new = np.array([self._is_new(item.source, item.prompt) for item in chunk], dtype=bool)
+        self._add_names(prompt_keys(prompts), new)
+        keys, of_item = problem_keys([{"prompt": item.prompt, "meta": {"problem": item.problem}} for item in chunk])
+        kept = [
+            self._is_new(chunk[item].source, key) for key, item in zip(keys.tolist(), of_item.tolist(), strict=True)
+        ]
+        self._add_names((keys[kept], of_item[kept]), np.ones(len(chunk), dtype=bool))
         prompts, steps, answers = (words.beginnings(MAX_WORDS) for words in (prompts, steps, answers))
         self._add_grams(self._grams, prompts, GRAM, new)
         self._add_grams(self._grams, steps, GRAM, steps.counts() > 0)
         self._add_grams(self._short_grams, prompts, SHORT_GRAM, new & (prompts.counts() < GRAM))
         self._add_grams(self._short_grams, answers, SHORT_GRAM, _without_numbers(answers) >= ANSWER_WORDS)
-        problems = problem_keys([{"prompt": item.prompt, "meta": {"problem": item.problem}} for item in chunk])
-        self._add(self._names, problems, np.ones(len(chunk), dtype=bool))
         self._prompt_numbers.add(prompts)
         self._step_numbers.add(steps)
         self._has_steps += bytes(bool(item.steps) for item in chunk)
 
     def finish(self) -> None:
-        self._prompts.clear()
+        self._seen.clear()
         self._prompt_numbers.finish()
         self._step_numbers.finish()
         self._names.finish(MOST_NAMES)
@@ -93,15 +96,15 @@ class ItemIndex:
         by_prompt = self._prompt_numbers.shares(items, rows, held) >= 0.5
         return by_prompt | has_steps & (self._step_numbers.shares(items, rows, held) >= 0.5)
 
-    def _is_new(self, prompt: int) -> bool:
-        is_new = prompt not in self._prompts
-        self._prompts.add(prompt)
-        return is_new
+    def _is_new(self, source: str, asked: str | int) -> bool:
+        known = len(self._seen)
+        self._seen.add(hash((source, asked)))
+        return len(self._seen) > known
 
-    def _add(self, index: Index, keys: Keys, wanted: np.ndarray) -> None:
+    def _add_names(self, keys: Keys, wanted: np.ndarray) -> None:
         hashes, items = keys
         kept = wanted[items]
-        index.add(hashes[kept], items[kept] + len(self))
+        self._names.add(hashes[kept], items[kept] + len(self))
 
     def _add_grams(self, index: Index, words: Words, n: int, wanted: np.ndarray) -> None:
         hashes, firsts = telling_grams(words, n, self._is_common)
