@@ -23,7 +23,7 @@ from training.files import directory_atomic, file_sha256, write_json_atomic, wri
 from training.request_fields import within
 from training.schema import TRACE_VERSION, read_trace
 from training.splits import SPLITS
-from tunixrt.lib.errors import Conflict
+from tunixrt.lib.errors import Conflict, Unavailable
 
 CONTENT = ("prompt", "steps", "final_answer", "meta")
 MAX_FAULTS = 20
@@ -90,7 +90,7 @@ def _row_faults(manifest: ManifestFile, path: Path) -> Iterator[Fault]:
                 counts[row["split"]] = counts.get(row["split"], 0) + 1
             yield from _stored_faults(chunk)
             line += len(chunk)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (Unavailable, ValueError, KeyError, TypeError, AttributeError):
         yield Fault((path.name, line), "is no row of a dataset", "wrong_type")
         return
     if not line == len(ids) == manifest.fields["trace_count"]:
