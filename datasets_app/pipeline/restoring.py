@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -50,8 +50,8 @@ def restore_from_disk(manifest: ManifestFile, rows: Path, dataset: Dataset | Non
     """
     if file_sha256(rows) != manifest.content_sha256:
         raise Conflict(f"{rows} has another hash than its manifest says.", code="hash_differs")
-    if faults := list(_row_faults(manifest, rows)):
-        raise Invalid(faults[:MAX_FAULTS])
+    if faults := list(islice(_row_faults(manifest, rows), MAX_FAULTS)):
+        raise Invalid(faults)
     for chunk in read_chunks(rows):
         _store_missing(chunk, manifest.created_at, by)
     dataset = _row(manifest, dataset, by)
@@ -83,12 +83,16 @@ def _frozen_lines(dataset: Dataset) -> Iterator[str]:
 def _row_faults(manifest: ManifestFile, path: Path) -> Iterator[Fault]:
     """What contradicts in the rows: their form, the manifest's ids and counts, traces of the same id."""
     ids, counts, line = manifest.trace_ids, dict.fromkeys(SPLITS, 0), 0
+    if len(set(ids)) < len(ids):
+        yield Fault(("manifest.json", "trace_ids"), "name a trace twice", "wrong_value")
     try:
         for chunk in read_chunks(path):
-            for number, row in enumerate(chunk, start=line):
-                yield from _form_faults(number, row, ids[number] if number < len(ids) else None)
+            expected = [*ids[line : line + len(chunk)], *[None] * len(chunk)]
+            for number, (row, trace_id) in enumerate(zip(chunk, expected, strict=False), start=line):
+                yield from _form_faults(number, row, trace_id)
                 counts[row["split"]] = counts.get(row["split"], 0) + 1
-            yield from _stored_faults(chunk)
+            known = set(expected)
+            yield from _stored_faults({row["id"]: row for row in chunk if row["id"] in known})
             line += len(chunk)
     except (Unavailable, ValueError, KeyError, TypeError, AttributeError):
         yield Fault((path.name, line), "is no row of a dataset", "wrong_type")
@@ -113,8 +117,7 @@ def _form_faults(number: int, row: dict[str, Any], trace_id: str | None) -> Iter
         yield from within(invalid, *place)
 
 
-def _stored_faults(chunk: Sequence[dict[str, Any]]) -> Iterator[Fault]:
-    rows = {str(row["id"]): row for row in chunk}
+def _stored_faults(rows: dict[str, dict[str, Any]]) -> Iterator[Fault]:
     for trace in Trace.objects.filter(pk__in=rows).only("canonical"):
         row = rows[str(trace.pk)]
         if any(canonical_json(trace.payload[name]) != canonical_json(row[name]) for name in CONTENT):

@@ -229,6 +229,7 @@ def test_a_directory_of_other_rows_is_not_taken_for_the_dataset(dataset):
         ({"recipe": "poem"}, "must be one of"),
         ({"created_at": "yesterday"}, "must be a time"),
         ({"trace_ids": []}, "the manifest has None there"),
+        ({"trace_ids": ["6f1b7c52-3c0e-5d0f-9a3e-7d2a1c9b8e41"] * 12}, "name a trace twice"),
         ({"trace_count": 11}, "trace_count is 11, and the file has 12 rows"),
         ({"splits": {"train": 1, "valid": 0, "test": 0}}, "are not those of the rows"),
         ({"filters": "all"}, "must be an object"),
@@ -248,7 +249,23 @@ def test_a_manifest_that_cannot_be_is_refused_with_the_reason(dataset, change, m
     assert not Dataset.objects.exists()
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", "3", "nonsense", '{"id": "x", "split": "train"}', '"\\ud800"', ""])
+ROW = '{"final_answer":"4","id":"x","meta":null,"prompt":"p","split":["train"],"steps":[]}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ROW,
+        ROW.replace('["train"]', '"train"'),
+        "{}",
+        "[]",
+        "3",
+        "nonsense",
+        '{"id": "x", "split": "train"}',
+        '"\\ud800"',
+        "",
+    ],
+)
 def test_rows_that_cannot_be_are_refused_with_the_reason(dataset, line):
     lose_row(dataset)
     text = f"{line}\n" + dataset.rows_path.read_text()
