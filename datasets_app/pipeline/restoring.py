@@ -33,8 +33,12 @@ CHUNK = 10_000
 def restore_from_database(dataset: Dataset) -> None:
     """Writes those files of the directory that are not as frozen.
 
-    Raises Conflict, and leaves them as they are, when the database's rows are not those that were frozen.
+    Raises Conflict, and leaves them as they are, when the database's rows are not those that were frozen, or when
+    something that is no file, or no directory, stands in the place of one.
     """
+    for path, is_right in ((dataset.directory, Path.is_dir), *((path, Path.is_file) for path in _files(dataset))):
+        if path.exists() and not is_right(path):
+            raise Conflict(f"{path} is in the way. Move it away, then restore {dataset} again.", code="in_the_way")
     if dataset.directory.exists():
         _write(dataset, dataset.directory)
     else:
@@ -60,6 +64,10 @@ def restore_from_disk(manifest: ManifestFile, rows: Path, dataset: Dataset | Non
     if dataset.status != Dataset.Status.FROZEN:
         dataset.move(Dataset.Status.FROZEN)
     return dataset
+
+
+def _files(dataset: Dataset) -> tuple[Path, Path]:
+    return dataset.rows_path, dataset.manifest_path
 
 
 def _write(dataset: Dataset, directory: Path) -> None:

@@ -1,10 +1,13 @@
 """Files of a dataset that somebody altered: nothing breaks, everything says what to do."""
 
+import shutil
+
 import pytest
 
 from datasets_app import services
 from datasets_app.models import Dataset
 from tests.factories import make_traces
+from training.errors import Invalid
 from tunixrt.lib.errors import Conflict, Unavailable
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +81,22 @@ def test_a_directory_in_place_of_the_manifest_is_left_alone(dataset, client_in):
         services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)
     assert client_in.get("/datasets/set-1/manifest/").status_code == 302
     assert client_in.get("/datasets/set-1/").status_code == 200
+
+
+def put_a_file(dataset: Dataset) -> None:
+    shutil.rmtree(dataset.directory)
+    dataset.directory.write_text("in the way")
+
+
+def put_a_directory_for_the_manifest(dataset: Dataset) -> None:
+    dataset.manifest_path.unlink()
+    dataset.manifest_path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [put_a_file, put_a_directory, put_a_directory_for_the_manifest])
+@pytest.mark.parametrize("source", ["database", "disk", None])
+def test_what_stands_in_the_way_of_a_restored_file_is_named_and_left_alone(dataset, damage, source):
+    damage(dataset)
+    with pytest.raises((Conflict, Unavailable, Invalid)):
+        services.restore_dataset(key="set-1", source=source)
+    assert dataset.directory.exists()
