@@ -13,6 +13,7 @@ from datasets_app.rows import read_lines
 from tests.factories import make_payload, make_traces, store
 from training.plan import prepare
 from training.renderers import RECIPES, render, render_prompt
+from training.splits import group_of, split_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -257,12 +258,9 @@ def test_the_tokens_are_those_of_a_run_with_the_same_settings(chain):
 
 
 def test_a_dataset_without_a_train_row_still_has_a_tokenizer(client_in):
-    dataset = build([make_payload()])
-    dataset.items.update(split="test")
-    line = dataset.rows_path.read_text()
-    dataset.rows_path.write_text(
-        line.replace('"split":"train"', '"split":"test"').replace('"split":"valid"', '"split":"test"')
-    )
+    prompts = (f"What is 27 × {number}?" for number in range(1000))
+    held_out = next(prompt for prompt in prompts if split_of(group_of({"prompt": prompt})) == "test")
+    assert build([make_payload(held_out)]).splits["train"] == 0
     assert "An examination feeds" in page(client_in, "/datasets/set-1/rows/0/tokens/?vocab_size=300")
 
 
