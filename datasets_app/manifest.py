@@ -18,9 +18,10 @@ FOUND = ("trace_count", "splits", "stats", "gates", "content_sha256")
 def manifest(dataset: Dataset, trace_ids: Iterable[UUID]) -> dict[str, Any]:
     """The manifest of a dataset whose content is known, `trace_ids` in the order of its rows.
 
-    It follows from the row alone, so it can be written again byte for byte.
+    It follows from the row alone, so it can be written again byte for byte: also that of a dataset that was frozen
+    before some of the fields were there.
     """
-    return {
+    fields = {
         "dataset_key": dataset.key,
         "build_id": str(dataset.pk),
         "dataset_name": dataset.name,
@@ -35,3 +36,5 @@ def manifest(dataset: Dataset, trace_ids: Iterable[UUID]) -> dict[str, Any]:
         **{name: dataset.request.get(name) for name in ASKED},
         **{name: getattr(dataset, name) for name in FOUND},
     }
+    lacking = () if "max_length" in dataset.request else ADDED_LATER
+    return {name: value for name, value in fields.items() if name not in lacking}

@@ -52,7 +52,8 @@ class ManifestFile:
     def request(self) -> dict[str, Any]:
         """What was asked for, as far as a manifest tells."""
         own = ("dataset_name", "dataset_version", "seed", "recipe", "instruction", "max_length")
-        return {name: self.fields.get(name) for name in (*own, *ASKED)}
+        asked = (name for name in (*own, *ASKED) if name in self.fields or name not in ADDED_LATER)
+        return {name: self.fields.get(name) for name in asked}
 
 
 def read_manifest(path: Path, key: str) -> ManifestFile:

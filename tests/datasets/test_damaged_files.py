@@ -1,5 +1,6 @@
 """Files of a dataset that somebody altered: nothing breaks, everything says what to do."""
 
+import json
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from datasets_app import services
 from datasets_app.models import Dataset
 from tests.factories import make_traces
 from training.errors import Invalid
+from training.files import write_json_atomic
 from tunixrt.lib.errors import Conflict, Unavailable
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +102,15 @@ def test_what_stands_in_the_way_of_a_restored_file_is_named_and_left_alone(datas
     with pytest.raises((Conflict, Unavailable, Invalid)):
         services.restore_dataset(key="set-1", source=source)
     assert dataset.directory.exists()
+
+
+def test_the_manifest_of_a_dataset_that_is_older_than_some_fields_stays_as_it_was(dataset):
+    later = ("quotas", "mix", "max_length", "seeded")
+    dataset.request = {name: value for name, value in dataset.request.items() if name not in later}
+    dataset.save()
+    manifest = json.loads(dataset.manifest_path.read_bytes())
+    write_json_atomic(dataset.manifest_path, {name: manifest[name] for name in manifest if name not in later})
+    before = dataset.manifest_path.stat().st_mtime_ns
+    services.build_dataset(request={"dataset_name": "set", "dataset_version": "1"}, by=None)
+    assert dataset.manifest_path.stat().st_mtime_ns == before
+    assert services.check_dataset_files(dataset) == []
