@@ -32,12 +32,27 @@ class Checked:
 
 def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progress) -> Checked:
     """Passes the rows in the file `path`, which have their splits, through every gate and by the firewall."""
-    asked = dataset.request.get("gates") or {}
-    progress.begin("learning a tokenizer", len(gathered))
+    common = CommonGrams(len(gathered))
+    # What gates remember is let go of before the firewall needs the room.
+    splits, stats, gates = _pass_gates(dataset, path, common, len(gathered), progress)
+    leaks = leaks_of(dataset, path, splits["train"], common, progress)
+    action = action_of(CONTAMINATION, dataset.request.get("gates") or {})
+    return Checked(
+        splits=splits,
+        stats=stats | gathered.stats(),
+        gates=[*gates, leaks.result(action, checked=splits["train"])],
+        leak_count=leaks.row_count,
+    )
+
+
+def _pass_gates(
+    dataset: Dataset, path: Path, common: CommonGrams, count: int, progress: Progress
+) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+    """Splits, figures and the gates' results; what train rows have in common is counted on the way."""
+    progress.begin("learning a tokenizer", count)
     taught = taught_by(dataset, path)
     content, tokens, gates = ContentSurvey(), TokenSurvey(taught), open_gates(taught)
-    common = CommonGrams(len(gathered))
-    progress.begin("passing the gates", len(gathered))
+    progress.begin("passing the gates", count)
     done = 0
     for rows in read_chunks(path):
         content.add(rows)
@@ -47,22 +62,10 @@ def check_rows(dataset: Dataset, path: Path, gathered: Gathered, progress: Progr
             gate.look(rows)
         done += len(rows)
         progress.tell(done)
-    splits = content.splits()
-    leaks = leaks_of(dataset, path, splits["train"], common, progress)
     counted = {name: figure for gate in gates for name, figure in gate.stats().items()}
-    return Checked(
-        splits=splits,
-        stats={"bytes": path.stat().st_size}
-        | content.stats()
-        | counted
-        | {"tokens": tokens.stats()}
-        | gathered.stats(),
-        gates=[
-            *(gate.result(action_of(gate.name, asked)) for gate in gates),
-            leaks.result(action_of(CONTAMINATION, asked), checked=splits["train"]),
-        ],
-        leak_count=leaks.row_count,
-    )
+    stats = {"bytes": path.stat().st_size} | content.stats() | counted | {"tokens": tokens.stats()}
+    asked = dataset.request.get("gates") or {}
+    return content.splits(), stats, [gate.result(action_of(gate.name, asked)) for gate in gates]
 
 
 def taught_by(dataset: Dataset, path: Path) -> Taught:

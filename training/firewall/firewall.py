@@ -23,7 +23,7 @@ from training.firewall.reading import RowReading, read_items
 
 Rows = Sequence[Mapping[str, Any]]
 
-ENTRIES = 2**24  # of an index: with its filters some 200 MB
+ENTRIES = 2**23  # of an index: with its filters some 100 MB
 CHUNK = 500  # items that are read together
 BATCH = 2**19  # characters of items that are in memory together, and one row's more
 STRENGTH = {kind: place for place, kind in enumerate(KINDS)}
@@ -32,7 +32,7 @@ STRENGTH = {kind: place for place, kind in enumerate(KINDS)}
 class Firewall:
     """Items, ready to be compared with rows. `is_common` says of hashes of n-grams which ones tell nothing.
 
-    It takes the items that fit into 250 MB, some 100 000 with their steps. Given an iterator, it leaves the rest in it;
+    It takes the items that fit into some 130 MB, 50 000 with their steps. Given an iterator, it leaves the rest in it;
     given anything else it raises ValueError when some are left. `find_leaks` does with any number.
     """
 
