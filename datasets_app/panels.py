@@ -31,7 +31,7 @@ def versions(dataset: Dataset) -> list[Dataset]:
 
 def leaks(dataset: Dataset) -> dict[str, Any] | None:
     """What the firewall found; None for a dataset that was frozen before there was one."""
-    return next((gate for gate in dataset.gates if gate.get("gate") == CONTAMINATION), None)
+    return dataset.result_of(CONTAMINATION)
 
 
 def provenance(dataset: Dataset) -> Iterator[tuple[str, Any]]:

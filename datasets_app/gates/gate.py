@@ -114,13 +114,21 @@ class Gate:
     def result(self, action: str) -> dict[str, Any]:
         """What the manifest records."""
         found = self.found()
-        return {
-            "gate": self.name,
-            "check": self.rule,
-            "action": action,
-            "result": "found" if found.count else "passed",
-            "checked": self.checked,
-            "count": found.count,
-            "rows": [finding.row for finding in found.kept[:NAMED]],
-            "findings": [finding.to_dict() for finding in found.kept],
-        }
+        return record(self.name, self.rule, action, checked=self.checked, count=found.count, findings=found.kept)
+
+
+def record(
+    name: str, rule: str, action: str, *, checked: int, count: int, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    """What a manifest keeps of a rule: how many rows were looked at, how many break it, and the findings kept."""
+    rows = dict.fromkeys(finding.row for finding in findings)  # each once
+    return {
+        "gate": name,
+        "check": rule,
+        "action": action,
+        "result": "found" if count else "passed",
+        "checked": checked,
+        "count": count,
+        "rows": list(rows)[:NAMED],
+        "findings": [finding.to_dict() for finding in findings],
+    }

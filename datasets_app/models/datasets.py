@@ -107,6 +107,10 @@ class Dataset(models.Model):
     def move(self, to: str, **fields: Any) -> None:
         move(self, to, transitions=self.TRANSITIONS, **fields)
 
+    def result_of(self, gate: str) -> dict[str, Any] | None:
+        """What the gate of that name recorded; None in a dataset that is older than the gate."""
+        return next((result for result in self.gates if result.get("gate") == gate), None)
+
     @property
     def refusing(self) -> list[dict[str, Any]]:
         """The results of the gates that refuse these rows."""

@@ -47,7 +47,7 @@ def sources(dataset: Dataset, rows: Path) -> list[Source]:
     A seeded dataset is the same everywhere, so what this installation holds does not count; and a golden set is not
     held against golden sets.
     """
-    seeded = dataset.request.get("seeded", {}).get("dataset")
+    seeded = (dataset.request.get("seeded") or {}).get("dataset")  # null where it was restored from a manifest
     golden = [] if seeded in GOLDEN else [Source(name, partial(_golden_items, name)) for name in GOLDEN]
     shipped = [Source(name, partial(read_evalset, path)) for name, path in SHIPPED.items()]
     evalsets = [] if seeded else [_of_evalset(evalset) for evalset in EvalSet.objects.newest_first()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datasets_app.models import Dataset
 from datasets_app.pipeline.checking import Checked, check_rows
-from datasets_app.pipeline.disk import check_directory, contents, put_on_disk
+from datasets_app.pipeline.disk import contents, put_on_disk
 from datasets_app.pipeline.gathering import Gathered, gather
 from datasets_app.pipeline.items import forget_items, store_items
 from datasets_app.pipeline.progress import Progress
@@ -53,12 +53,12 @@ class BuildDataset(Work):
 
 
 def build(dataset: Dataset, progress: Progress) -> None:
-    """Leaves the dataset `sealing`: its items and its hash in the database, its directory renamed into place.
+    """Leaves the dataset `sealing`: its items and its hash in the database, its directory renamed into place, unless
+    one is there already: `put_on_disk` looks at it, it may hold this very dataset.
 
     Raises Rule when no trace is left to take or a gate refuses; what it found then stays with the row.
     """
     forget_items(dataset)
-    # A directory that is there already is looked at afterwards: it may hold this very dataset.
     with suppress(FileExistsError), directory_atomic(dataset.directory) as aside:
         with spool(aside) as rows:
             gathered = gather(dataset.request, rows, progress)
@@ -68,7 +68,6 @@ def build(dataset: Dataset, progress: Progress) -> None:
         refuse(dataset, checked)
         dataset.move(Dataset.Status.SEALING, trace_count=len(gathered), content_sha256=digest, **checked.columns())
         write_json_atomic(aside / dataset.manifest_path.name, contents(dataset))
-    check_directory(dataset)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets_app.gates import CONTAMINATION
-from datasets_app.gates.gate import KEPT, NAMED
+from datasets_app.gates import CONTAMINATION, Finding
+from datasets_app.gates.gate import Findings, record
 from datasets_app.models import Dataset
 from datasets_app.pipeline.asked import Source, sources
 from datasets_app.pipeline.progress import Progress
@@ -24,7 +24,7 @@ class Leaks:
         self._items: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self._rows: set[str] = set()
-        self._kept: list[Leak] = []
+        self._found = Findings()
 
     @property
     def row_count(self) -> int:
@@ -41,21 +41,12 @@ class Leaks:
     def add(self, leak: Leak) -> None:
         self._rows.add(leak.row)
         self._kinds[leak.kind] += 1
-        if len(self._kept) < KEPT:
-            self._kept.append(leak)
+        self._found.add([_finding(leak)])
 
     def result(self, action: str, checked: int) -> dict[str, Any]:
         """As `Gate.result`, with how many leaks there are of each kind and what was held against the rows."""
-        kept = {leak.row: None for leak in self._kept}
-        return {
-            "gate": CONTAMINATION,
-            "check": RULE,
-            "action": action,
-            "result": "found" if self._rows else "passed",
-            "checked": checked,
-            "count": self.row_count,
-            "rows": list(kept)[:NAMED],
-            "findings": [_finding(leak) for leak in self._kept],
+        kept = self._found.kept
+        return record(CONTAMINATION, RULE, action, checked=checked, count=self.row_count, findings=kept) | {
             "kinds": dict(self._kinds.most_common()),
             "against": [
                 {"source": source.name, "evalset": source.evalset, "items": self._items[source.name]}
@@ -84,12 +75,6 @@ def leaks_of(dataset: Dataset, path: Path, train_rows: int, common: CommonGrams,
     return leaks
 
 
-def _finding(leak: Leak) -> dict[str, Any]:
-    return {
-        "row": leak.row,
-        "why": leak.why,
-        "kind": leak.kind,
-        "source": leak.source,
-        "item": leak.item,
-        "similarity": round(leak.similarity, 4),
-    }
+def _finding(leak: Leak) -> Finding:
+    details = {"kind": leak.kind, "source": leak.source, "item": leak.item, "similarity": round(leak.similarity, 4)}
+    return Finding(leak.row, leak.why, details)

@@ -39,7 +39,8 @@ class Leak:
 
 def leak_of(dataset: Dataset, number: int) -> Leak:
     """The leak with this number, from 0, of those that the dataset keeps. Raises NotFound when there is none."""
-    findings = [finding for gate in dataset.gates if gate.get("gate") == CONTAMINATION for finding in gate["findings"]]
+    found = dataset.result_of(CONTAMINATION)
+    findings = found["findings"] if found else []
     if number >= len(findings):
         raise NotFound(f"{dataset} keeps {len(findings)} leaks; there is none with number {number}.")
     finding = findings[number]

@@ -231,7 +231,7 @@ def test_a_cancelled_build_holds_no_traces_and_the_key_is_free_again(monkeypatch
     assert (again.pk, again.status, created) == (dataset.pk, "frozen", True)
 
 
-@pytest.mark.parametrize("crash_at", ["gather", "store_items", "check_rows", "write_json_atomic", "check_directory"])
+@pytest.mark.parametrize("crash_at", ["gather", "store_items", "check_rows", "write_json_atomic", "put_on_disk"])
 def test_a_build_that_crashed_anywhere_is_finished_by_the_next_attempt(monkeypatch, crash_at):
     monkeypatch.setattr("datasets_app.services.datasets.INLINE_TRACES", 0)
     make_traces(5)
