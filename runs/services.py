@@ -62,7 +62,7 @@ def launch_run(
     that this version lacks.
     """
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
-    name = _checked_name(name) or f"{dataset.key} · {config_name or resolved.model.size}"
+    name = _checked_name(name) or f"{dataset.key} · {config_name or resolved.model.name}"
     return _create(
         by,
         reason="launched",
@@ -88,7 +88,7 @@ def plan_run(
     do not fit the config."""
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
     planned = plan(resolved, read_dataset(dataset.rows_path))
-    pace = Run.objects.pace(resolved.model.size)
+    pace = Run.objects.pace(resolved.model.name)
     return replace(planned, seconds=planned.tokens / pace) if pace else planned
 
 

@@ -41,7 +41,7 @@ def pytest_runtest_setup(item):
 def pytest_terminal_summary(terminalreporter, config):
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = sorted({str(report.longrepr[-1]) for report in skipped if isinstance(report.longrepr, tuple)})
-    for reason in reasons + config.stash[NOT_RUN]:
+    for reason in reasons + config.stash.get(NOT_RUN, []):
         terminalreporter.write_line(f"not run here: {reason.removeprefix('Skipped: ')}")
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from training.bench_peers import Peer, PeerAbsent, Round
 from training.command import outcome
-from training.config import TrainingConfig, load_config
+from training.config import DEFAULT_SIZE, TrainingConfig, load_config
 from training.errors import Fault, Invalid, echo
 from training.packing import Batch, Example, PackedData
 from training.record import machine
@@ -121,8 +121,8 @@ def _works(config_file: Path | None) -> dict[str, Callable[[Bench], None]]:
     sizes, vocab_size, batch_size, length = list(WORK_NAMES), 512, 16, 256
     if config_file:
         config = load_config(config_file)
-        sizes, vocab_size = [config.model.size], config.tokenizer.vocab_size
-        batch_size, length = config.training.batch_size, config.data.max_length
+        sizes, vocab_size = [config.model.size or DEFAULT_SIZE], config.tokenizer.vocab_size
+        batch_size, length = config.batch_size, config.data.max_length
     shape = model_shape(sizes[0], vocab_size)
     training = {
         WORK_NAMES.get(size, f"train_{size}"): lambda bench, size=size: _train(

@@ -5,7 +5,8 @@ something else: `true` is no number, `2.0` no whole number, `" 7 "` no 7. Only f
 """
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from secrets import randbelow
@@ -15,12 +16,16 @@ from training import strict_json
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
 from training.renderers import RECIPES, TRACE_SFT, find_recipe
-from training.shapes import FAMILIES, SIZES
+from training.shapes import FAMILIES, SIZES, ModelShape, model_shape
 from training.strict_yaml import parse_yaml
 
 CONFIG_DIRECTORY = Path(__file__).parent / "configs"
 CONFIGS = tuple(sorted(path.stem for path in CONFIG_DIRECTORY.glob("*.yaml")))
 SCHEDULES = ("constant", "linear", "cosine")
+DTYPES = ("float32", "bfloat16")
+LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")  # their published names
+DEFAULT_SIZE, DEFAULT_BATCH = "tiny", 16
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MAX_SEED = 2**63 - 1
 
 # A check returns the value as it is stored, or raises _Wrong with a sentence.
@@ -78,6 +83,21 @@ def _one_of(allowed: tuple[str, ...]) -> Check:
     return check
 
 
+def _several_of(allowed: tuple[str, ...]) -> Check:
+    def check(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, (list, tuple)) or not value or len(set(map(str, value))) < len(value):
+            raise _Wrong(f"must be a list of different names, not {echo(value)}", "wrong_type")
+        return tuple(_one_of(allowed)(name) for name in value)
+
+    return check
+
+
+def _name(value: Any) -> str:
+    if type(value) is not str or not NAME.fullmatch(value):
+        raise _Wrong(f"must be a name of letters, digits, dots, hyphens and underscores, not {echo(value)}", "bad_key")
+    return value
+
+
 def _bounded(value: Any, low: Any, high: Any) -> Any:
     if not low <= value <= high:
         raise _Wrong(f"must lie between {low} and {high}, not {echo(value)}", "number_out_of_range")
@@ -85,14 +105,34 @@ def _bounded(value: Any, low: Any, high: Any) -> Any:
 
 
 def _option(default: Any, check: Check) -> Any:
-    """A field with its default and check. A default of None means that the field may be left to others."""
+    """A field with its default and check. A default of None means that the field may be left to others.
+
+    A field that holds fields of its own names their class as its "part" instead.
+    """
     return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """Adapters (Hu et al. 2021, arXiv:2106.09685): W x becomes W x + alpha / rank · B A dropout(x), and W stays."""
+
+    rank: int = _option(8, _whole(1, 1024))
+    alpha: float = _option(16.0, _number(1e-3, 1e5))
+    dropout: float = _option(0.0, _number(0.0, 0.95))
+    targets: tuple[str, ...] = _option(LORA_TARGETS, _several_of(LORA_TARGETS))
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     family: str = _option("gemma3", _one_of(tuple(FAMILIES)))
-    size: str = _option("tiny", _one_of(tuple(SIZES)))
+    size: str | None = _option(None, _one_of(tuple(SIZES)))  # None: that of the weights, else DEFAULT_SIZE
+    weights: str | None = _option(None, _name)  # a directory in $TUNIXRT_HOME/weights/; None: fresh parameters
+    lora: LoraConfig | None = field(default=None, metadata={"part": LoraConfig})  # None: every parameter is trained
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+        return self.weights or self.size or DEFAULT_SIZE
 
 
 @dataclass(frozen=True)
@@ -113,12 +153,20 @@ class DataConfig:
 class TrainingConfig:
     steps: int | None = _option(None, _whole(1, 10_000_000))  # updates; or else
     epochs: int | None = _option(None, _whole(1, 100_000))  # passes over the data
-    batch_size: int = _option(16, _whole(1, 4096))  # sequences an update
+    batch_size: int | None = _option(None, _whole(1, 4096))  # sequences a batch; or else (DEFAULT_BATCH if neither)
+    tokens_per_batch: int | None = _option(None, _whole(8, 2**27))  # places a batch, in whole sequences
+    gradient_accumulation: int = _option(1, _whole(1, 4096))  # batches an update
+    microbatch: int | None = _option(None, _whole(1, 4096))  # sequences computed at once; None: timed and recorded
     learning_rate: float = _option(1e-3, _number(1e-9, 1.0))  # the highest, after warm-up
     schedule: str = _option("cosine", _one_of(SCHEDULES))  # from the highest to zero (constant: not)
     warmup: int = _option(0, _whole(0, 1_000_000))  # updates from zero to the highest rate
     weight_decay: float = _option(0.0, _number(0.0, 10.0))
     grad_clip: float = _option(1.0, _number(1e-6, 1e6))  # largest norm of a gradient
+    dtype: str = _option("float32", _one_of(DTYPES))  # of the computation; parameters and sums stay float32
+    patience: int | None = _option(
+        None, _whole(1, 1_000_000)
+    )  # looks at the valid split without a better loss, then stop
+    max_seconds: int | None = _option(None, _whole(1, 10**8))  # of training; then it stops with what it learned
     seed: int | None = _option(None, _whole(0, MAX_SEED))  # None: drawn once and recorded
     log_every: int | None = _option(None, _whole(1, 1_000_000))  # updates a line in metrics.jsonl; None: ~1000 lines
 
@@ -128,12 +176,24 @@ class EvalConfig:
     evalset: str | None = _option(None, _text(4096))  # a file; None: the dataset's test split
     every: int = _option(50, _whole(1, 10_000_000))  # updates between losses on the valid split
     max_new_tokens: int = _option(128, _whole(1, 32_768))
+    temperature: float = _option(0.0, _number(0.0, 100.0))  # 0: always the likeliest token
+    top_k: int | None = _option(None, _whole(1, 1_000_000))  # draw among the k likeliest
+    top_p: float = _option(1.0, _number(1e-6, 1.0))  # draw among the likeliest that hold this much probability
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
     every: int = _option(100, _whole(1, 10_000_000))  # updates
     keep: int = _option(2, _whole(1, 1000))  # the newest; the first (step 0) stays besides
+    best: bool = _option(True, _flag)  # and the one with the lowest loss on the valid split
+
+
+@dataclass(frozen=True)
+class MeshConfig:
+    """Devices that train together: each of `data` groups sees other sequences, `fsdp` devices share the parameters."""
+
+    data: int | None = _option(None, _whole(1, 65_536))  # None: as many as there are devices for
+    fsdp: int = _option(1, _whole(1, 65_536))
 
 
 @dataclass(frozen=True)
@@ -146,6 +206,7 @@ class TrainConfig:
     training: TrainingConfig
     eval: EvalConfig
     checkpoint: CheckpointConfig
+    mesh: MeshConfig
 
     @classmethod
     def from_dict(cls, obj: object) -> "TrainConfig":
@@ -153,7 +214,7 @@ class TrainConfig:
         faults: list[Fault] = []
         parts = _members(obj, (), cls, faults)
         sections = {f.name: _section(f.type, parts.get(f.name, {}), (f.name,), faults) for f in fields(cls)}
-        faults += [] if faults else _conflicts(sections["training"])
+        faults += [] if faults else _conflicts(**sections)
         if faults:
             raise Invalid(faults)
         return cls(**sections)
@@ -161,6 +222,18 @@ class TrainConfig:
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """The resolved config, every default spelled out; `from_dict` reads it back as the same config."""
         return asdict(self)
+
+    @property
+    def batch_size(self) -> int:
+        """Sequences whose gradient is one update."""
+        training = self.training
+        if training.tokens_per_batch:
+            return training.tokens_per_batch // self.data.max_length * training.gradient_accumulation
+        return (training.batch_size or DEFAULT_BATCH) * training.gradient_accumulation
+
+    def shape(self, vocab_size: int) -> ModelShape:
+        """The model's dimensions over a vocabulary of `vocab_size` tokens."""
+        return model_shape(self.model.size or DEFAULT_SIZE, vocab_size)
 
     def sha256(self) -> str:
         return sha256_hex(canonical_json(self.to_dict()))
@@ -179,8 +252,13 @@ class TrainConfig:
         instruction = next(text for text in given if text is not None)
         seed = self.training.seed if seed is None else seed
         seed = randbelow(MAX_SEED + 1) if seed is None else seed
-        data = replace(self.data, recipe=recipe, system_instruction=instruction)
-        return replace(self, data=data, training=replace(self.training, seed=seed))
+        size = None if self.model.weights else self.model.size or DEFAULT_SIZE
+        return replace(
+            self,
+            model=replace(self.model, size=size),
+            data=replace(self.data, recipe=recipe, system_instruction=instruction),
+            training=replace(self.training, seed=seed),
+        )
 
 
 def load_config(source: Path | bytes) -> TrainConfig:
@@ -211,6 +289,9 @@ def _section(kind: Any, obj: object, loc: tuple[str, ...], faults: list[Fault]) 
     for option in fields(kind):
         if option.name not in given or (given[option.name] is None and option.default is None):
             continue
+        if kind_of_part := option.metadata.get("part"):
+            values[option.name] = _section(kind_of_part, given[option.name], (*loc, option.name), faults)
+            continue
         try:
             values[option.name] = option.metadata["check"](given[option.name])
         except _Wrong as wrong:
@@ -231,11 +312,17 @@ def _members(obj: object, loc: tuple[str, ...], kind: Any, faults: list[Fault]) 
     return {name: obj[name] for name in known if name in obj}
 
 
-def _conflicts(training: TrainingConfig) -> list[Fault]:
+def _conflicts(model: ModelConfig, data: DataConfig, training: TrainingConfig, **_: Any) -> Iterator[Fault]:
     """Fields that are fine alone and wrong together."""
     if (training.steps is None) == (training.epochs is None):
-        return [Fault(("training",), "give exactly one of steps and epochs", "missing_field")]
+        yield Fault(("training",), "give exactly one of steps and epochs", "missing_field")
     if training.steps is not None and training.warmup > training.steps:
         msg = f"is longer than the whole training of {training.steps} steps"
-        return [Fault(("training", "warmup"), msg, "number_out_of_range")]
-    return []
+        yield Fault(("training", "warmup"), msg, "number_out_of_range")
+    if training.batch_size and training.tokens_per_batch:
+        yield Fault(("training",), "give at most one of batch_size and tokens_per_batch", "wrong_value")
+    if training.tokens_per_batch is not None and training.tokens_per_batch < data.max_length:
+        msg = f"is less than one sequence of {data.max_length} tokens"
+        yield Fault(("training", "tokens_per_batch"), msg, "number_out_of_range")
+    if model.weights and model.size:
+        yield Fault(("model", "size"), "comes with the weights; leave it out", "wrong_value")

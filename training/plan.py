@@ -9,7 +9,7 @@ from training.config import DataConfig, TrainConfig
 from training.errors import Fault, Invalid, echo
 from training.packing import Example, PackedData, encode_example
 from training.renderers import Row
-from training.shapes import ModelShape, model_shape, parameter_count
+from training.shapes import ModelShape, parameter_count
 from training.tokenizer import Tokenizer, tokenizer_for
 
 NAMED_ROWS = 10  # how many overlong rows a message names
@@ -88,7 +88,7 @@ def training_data(config: TrainConfig, examples: Sequence[Example]) -> PackedDat
     return PackedData(
         examples,
         length=data.max_length,
-        batch_size=training.batch_size,
+        batch_size=config.batch_size,
         packing=data.packing,
         seed=training.seed or 0,
         epochs=training.epochs,
@@ -98,9 +98,9 @@ def training_data(config: TrainConfig, examples: Sequence[Example]) -> PackedDat
 def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) -> RunPlan:
     """As `plan`, for rows that are in tokens already."""
     data = training_data(config, prepared.train)
-    shape = model_shape(config.model.size, prepared.tokenizer.vocab_size)
+    shape = config.shape(prepared.tokenizer.vocab_size)
     updates = total_updates(config, data)
-    places = config.training.batch_size * config.data.max_length
+    places = config.batch_size * config.data.max_length
     return RunPlan(
         parameters=parameter_count(shape),
         vocab_size=shape.vocab_size,
@@ -109,7 +109,7 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) 
         fill=data.fill,
         tokens_per_update=round(places * data.fill),
         updates=updates,
-        epochs=updates * config.training.batch_size / data.sequences,
+        epochs=updates * config.batch_size / data.sequences,
         memory_bytes=_memory_bytes(shape, config.data),
     )
 

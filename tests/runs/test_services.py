@@ -72,7 +72,7 @@ BAD = {
     "unknown model": ({"config": changed("model", size="huge")}, "config.model.size"),
     "unknown recipe": ({"config": changed("data", recipe="x")}, "config.data.recipe"),
     "unknown option": ({"config": changed("training", lr=1)}, "config.training.lr"),
-    "unknown section": ({"config": TINY | {"mesh": {}}}, "config.mesh"),
+    "unknown section": ({"config": TINY | {"mess": {}}}, "config.mess"),
     "a file as evalset": ({"config": changed("eval", evalset="/etc/hosts")}, "config.eval.evalset"),
     "a list as config": ({"config": []}, "config"),
     "no config": ({}, "config"),

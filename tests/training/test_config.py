@@ -54,9 +54,9 @@ def test_a_wrong_field_is_named_by_its_path(field, value, code):
 
 
 def test_all_faults_are_told_at_once():
-    wrong = {"model": {"size": "huge"}, "data": {"packing": 1, "recipe": "x"}, "training": 3, "mesh": {}}
+    wrong = {"model": {"size": "huge"}, "data": {"packing": 1, "recipe": "x"}, "training": 3, "mess": {}}
     assert faults(wrong) == {
-        "mesh": "unknown_field",
+        "mess": "unknown_field",
         "model.size": "unknown_value",
         "data.packing": "wrong_type",
         "data.recipe": "unknown_value",

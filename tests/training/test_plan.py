@@ -31,7 +31,7 @@ def test_the_plan_tells_the_sizes_before_anything_runs():
     found = plan(CONFIG, ROWS)
     assert found.rows == {"train": 7, "valid": 1, "test": 1}
     assert found.epochs >= 2
-    assert found.updates * CONFIG.training.batch_size >= 2 * 7 / 2
+    assert found.updates * CONFIG.batch_size >= 2 * 7 / 2
     assert 900_000 < found.parameters < 1_100_000
     assert found.overlong == {}
     assert found.memory_bytes > 16 * found.parameters

@@ -25,7 +25,7 @@ from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
 from training.record import CHECKPOINTS, TOKENIZER, read_record
 from training.results import compare, delta_report, summarise
-from training.shapes import ModelShape, model_shape
+from training.shapes import ModelShape
 from training.tokenizer import Tokenizer
 
 BATCH = 32  # items that are answered together
@@ -119,7 +119,7 @@ def load_model(path: Path) -> Model:
     record = read_record(run_dir)
     config = TrainConfig.from_dict(record["config"])
     tokenizer = Tokenizer.load(run_dir / TOKENIZER)
-    shape = model_shape(config.model.size, tokenizer.vocab_size)
+    shape = config.shape(tokenizer.vocab_size)
     params = checkpoint.restore_params(found, jax.eval_shape(lambda: init_params(shape, 0)))
     return Model(int(found.name), params, shape, tokenizer, config, record["run_id"])
 

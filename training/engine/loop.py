@@ -29,7 +29,7 @@ from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, RunPlan, plan_prepared, prepare, total_updates, training_data
 from training.record import CHECKPOINTS, TOKENIZER, write_record
 from training.renderers import Row
-from training.shapes import ModelShape, model_shape
+from training.shapes import ModelShape
 
 
 def train(config: TrainConfig, rows: Sequence[Row], run_dir: Path, *, record: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ class _Task:
 def _task(config: TrainConfig, prepared: Prepared) -> _Task:
     data = training_data(config, prepared.train)
     total = total_updates(config, data)
-    shape = model_shape(config.model.size, prepared.tokenizer.vocab_size)
+    shape = config.shape(prepared.tokenizer.vocab_size)
     optimizer = make_optimizer(config.training, total)
 
     return _Task(
@@ -152,7 +152,7 @@ def _valid_loss(config: TrainConfig, shape: ModelShape, examples: Sequence[Examp
     data = PackedData(
         examples,
         length=config.data.max_length,
-        batch_size=config.training.batch_size,
+        batch_size=config.batch_size,
         packing=config.data.packing,
         seed=0,
         epochs=1,
