@@ -32,8 +32,17 @@ from training.renderers import Row
 from training.shapes import ModelShape
 
 
-def train(config: TrainConfig, rows: Sequence[Row], run_dir: Path, *, record: dict[str, Any]) -> None:
+def train(
+    config: TrainConfig,
+    rows: Sequence[Row],
+    run_dir: Path,
+    *,
+    record: dict[str, Any],
+    engine: "Callable[[TrainConfig, Prepared], Task] | None" = None,
+) -> None:
     """Trains a resolved config on dataset rows, from the newest sealed checkpoint in `run_dir` if there is one.
+
+    The updates are computed by our own model and step, or by another `engine`.
 
     Writes run.json (`record`), tokenizer.json, metrics.jsonl, train.log and checkpoints/. The same arguments give the
     same losses and parameters bit for bit on one machine, however often the process was killed between. Raises
@@ -41,7 +50,7 @@ def train(config: TrainConfig, rows: Sequence[Row], run_dir: Path, *, record: di
     a stop was asked for, OSError when the disk is full.
     """
     prepared = prepare(config, rows)
-    task = _task(config, prepared)
+    task = (engine or own_task)(config, prepared)
     write_record(run_dir, record)
     prepared.tokenizer.save(run_dir / TOKENIZER)
     state, journal = _begin(task, run_dir)
@@ -51,7 +60,7 @@ def train(config: TrainConfig, rows: Sequence[Row], run_dir: Path, *, record: di
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """Everything that stays the same from update to update."""
 
     config: TrainConfig
@@ -64,13 +73,14 @@ class _Task:
     valid_loss: Callable[[Params], float] | None
 
 
-def _task(config: TrainConfig, prepared: Prepared) -> _Task:
+def own_task(config: TrainConfig, prepared: Prepared) -> Task:
+    """Our own engine: the model of `engine.model`, taught by `engine.step`."""
     data = training_data(config, prepared.train)
     total = total_updates(config, data)
     shape = config.shape(prepared.tokenizer.vocab_size)
     optimizer = make_optimizer(config.training, total)
 
-    return _Task(
+    return Task(
         config=config,
         shape=shape,
         data=data,
@@ -82,7 +92,7 @@ def _task(config: TrainConfig, prepared: Prepared) -> _Task:
     )
 
 
-def _begin(task: _Task, run_dir: Path) -> tuple[TrainState, Journal]:
+def _begin(task: Task, run_dir: Path) -> tuple[TrainState, Journal]:
     """The state to go on from: the newest sealed checkpoint's, or a fresh one that is saved as step 0."""
     directory = run_dir / CHECKPOINTS
     repairs = list(checkpoint.clean_up(directory))
@@ -105,7 +115,7 @@ def _begin(task: _Task, run_dir: Path) -> tuple[TrainState, Journal]:
     return state, journal
 
 
-def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
+def _update(task: Task, state: TrainState, journal: Journal, directory: Path) -> None:
     """The updates that are left. Numbers are read one update late, while the next is under way."""
     every, first = task.config.checkpoint.every, int(state.step) + 1
     journal.phase("compiling")
@@ -135,7 +145,7 @@ def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -
             journal.fail(TRANSIENT, "stopped", f"stopped on request after step {done}; its checkpoint is sealed")
 
 
-def _read(task: _Task, done: int, batch: Batch, metrics: Metrics) -> Update:
+def _read(task: Task, done: int, batch: Batch, metrics: Metrics) -> Update:
     """The numbers of an update; waits until it is computed."""
     return Update(
         step=done,
@@ -166,7 +176,7 @@ def _valid_loss(config: TrainConfig, shape: ModelShape, examples: Sequence[Examp
     return mean
 
 
-def _save(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
+def _save(task: Task, state: TrainState, journal: Journal, directory: Path) -> None:
     done = int(state.step)
     progress = {
         "tokens": journal.tokens,
@@ -179,7 +189,7 @@ def _save(task: _Task, state: TrainState, journal: Journal, directory: Path) -> 
     journal.checkpoint(done)
 
 
-def _restore(task: _Task, path: Path) -> tuple[TrainState, dict[str, Any]]:
+def _restore(task: Task, path: Path) -> tuple[TrainState, dict[str, Any]]:
     """The state of a sealed checkpoint. Raises Invalid when it stands at another place in the data."""
     like, done = jax.eval_shape(task.fresh), int(path.name)
     params, optimizer, progress = checkpoint.restore(path, params=like.params, optimizer=like.opt_state)
