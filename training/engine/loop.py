@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from training.config import TrainConfig
 from training.engine import checkpoint
@@ -29,7 +30,6 @@ from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, RunPlan, plan_prepared, prepare, total_updates, training_data
 from training.record import CHECKPOINTS, TOKENIZER, write_record
 from training.renderers import Row
-from training.shapes import ModelShape
 
 
 def train(
@@ -38,11 +38,11 @@ def train(
     run_dir: Path,
     *,
     record: dict[str, Any],
-    engine: "Callable[[TrainConfig, Prepared], Task] | None" = None,
+    engine: "Engine | None" = None,
 ) -> None:
     """Trains a resolved config on dataset rows, from the newest sealed checkpoint in `run_dir` if there is one.
 
-    The updates are computed by our own model and step, or by another `engine`.
+    The updates are computed by our own engine or by the one given.
 
     Writes run.json (`record`), tokenizer.json, metrics.jsonl, train.log and checkpoints/. The same arguments give the
     same losses and parameters bit for bit on one machine, however often the process was killed between. Raises
@@ -50,7 +50,7 @@ def train(
     a stop was asked for, OSError when the disk is full.
     """
     prepared = prepare(config, rows)
-    task = (engine or own_task)(config, prepared)
+    task = _task(config, prepared, engine or own_engine)
     write_record(run_dir, record)
     prepared.tokenizer.save(run_dir / TOKENIZER)
     state, journal = _begin(task, run_dir)
@@ -59,45 +59,61 @@ def train(
     _update(task, state, journal, run_dir / CHECKPOINTS)
 
 
-@dataclass(frozen=True)
-class Task:
-    """Everything that stays the same from update to update."""
+class Learner(NamedTuple):
+    """What computes the updates; it knows no files."""
 
-    config: TrainConfig
-    shape: ModelShape
-    data: PackedData
-    total: int  # updates
-    rates: np.ndarray  # learning rate by update
-    fresh: Callable[[], TrainState]
-    step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
-    valid_loss: Callable[[Params], float] | None
+    fresh: Callable[[], TrainState]  # the state before the first update
+    step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]  # consumes the state given
+    eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
 
 
-def own_task(config: TrainConfig, prepared: Prepared) -> Task:
-    """Our own engine: the model of `engine.model`, taught by `engine.step`."""
-    data = training_data(config, prepared.train)
-    total = total_updates(config, data)
-    shape = config.shape(prepared.tokenizer.vocab_size)
-    optimizer = make_optimizer(config.training, total)
+Engine = Callable[[TrainConfig, int, int], Learner]  # of a resolved config, its vocabulary and its number of updates
 
-    return Task(
-        config=config,
-        shape=shape,
-        data=data,
-        total=total,
-        rates=np.asarray(learning_rate(config.training, total)(jnp.arange(total)), dtype=float),
+
+def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
+    """The model of `engine.model`, taught by `engine.step`."""
+    shape, optimizer = config.shape(vocab_size), make_optimizer(config.training, total)
+    return Learner(
         fresh=partial(init_state, shape, optimizer, config.training.seed or 0),
         step=make_train_step(shape, optimizer),
-        valid_loss=_valid_loss(config, shape, prepared.valid) if prepared.valid else None,
+        eval_loss=make_eval_loss(shape),
     )
 
 
-def _begin(task: Task, run_dir: Path) -> tuple[TrainState, Journal]:
+@dataclass(frozen=True)
+class _Task:
+    """Everything that stays the same from update to update."""
+
+    config: TrainConfig
+    data: PackedData
+    total: int  # updates
+    rates: np.ndarray  # learning rate by update
+    learner: Learner
+    valid_loss: Callable[[Params], float] | None
+
+
+def _task(config: TrainConfig, prepared: Prepared, engine: Engine) -> _Task:
+    data = training_data(config, prepared.train)
+    total = total_updates(config, data)
+    learner = engine(config, prepared.tokenizer.vocab_size, total)
+    return _Task(
+        config=config,
+        data=data,
+        total=total,
+        rates=np.asarray(learning_rate(config.training, total)(jnp.arange(total)), dtype=float),
+        learner=learner,
+        valid_loss=_valid_loss(config, prepared.valid, learner) if prepared.valid else None,
+    )
+
+
+def _begin(task: _Task, run_dir: Path) -> tuple[TrainState, Journal]:
     """The state to go on from: the newest sealed checkpoint's, or a fresh one that is saved as step 0."""
     directory = run_dir / CHECKPOINTS
     repairs = list(checkpoint.clean_up(directory))
     newest = checkpoint.latest_sealed(directory)
-    state, progress = _restore(task, newest) if newest else (task.fresh(), dict[str, Any](tokens=0, elapsed=0.0))
+    state, progress = (
+        _restore(task, newest) if newest else (task.learner.fresh(), dict[str, Any](tokens=0, elapsed=0.0))
+    )
     journal = Journal(
         run_dir,
         step=int(state.step),
@@ -115,14 +131,14 @@ def _begin(task: Task, run_dir: Path) -> tuple[TrainState, Journal]:
     return state, journal
 
 
-def _update(task: Task, state: TrainState, journal: Journal, directory: Path) -> None:
+def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
     """The updates that are left. Numbers are read one update late, while the next is under way."""
     every, first = task.config.checkpoint.every, int(state.step) + 1
     journal.phase("compiling")
     waiting: tuple[int, Batch, Metrics] | None = None
     for done in range(first, task.total + 1):
         batch = task.data.batch(done - 1)
-        state, metrics = task.step(state, batch)
+        state, metrics = task.learner.step(state, batch)
         if waiting:
             journal.update(_read(task, *waiting))
         waiting = done, batch, metrics
@@ -145,7 +161,7 @@ def _update(task: Task, state: TrainState, journal: Journal, directory: Path) ->
             journal.fail(TRANSIENT, "stopped", f"stopped on request after step {done}; its checkpoint is sealed")
 
 
-def _read(task: Task, done: int, batch: Batch, metrics: Metrics) -> Update:
+def _read(task: _Task, done: int, batch: Batch, metrics: Metrics) -> Update:
     """The numbers of an update; waits until it is computed."""
     return Update(
         step=done,
@@ -157,7 +173,7 @@ def _read(task: Task, done: int, batch: Batch, metrics: Metrics) -> Update:
     )
 
 
-def _valid_loss(config: TrainConfig, shape: ModelShape, examples: Sequence[Example]) -> Callable[[Params], float]:
+def _valid_loss(config: TrainConfig, examples: Sequence[Example], learner: Learner) -> Callable[[Params], float]:
     """`params -> mean loss per trained token` of the valid split."""
     data = PackedData(
         examples,
@@ -167,16 +183,16 @@ def _valid_loss(config: TrainConfig, shape: ModelShape, examples: Sequence[Examp
         seed=0,
         epochs=1,
     )
-    batches, eval_loss = list(data), make_eval_loss(shape)
+    batches = list(data)
 
     def mean(params: Params) -> float:
-        sums = [eval_loss(params, batch) for batch in batches]
+        sums = [learner.eval_loss(params, batch) for batch in batches]
         return sum(float(loss) for loss, _ in sums) / sum(float(tokens) for _, tokens in sums)
 
     return mean
 
 
-def _save(task: Task, state: TrainState, journal: Journal, directory: Path) -> None:
+def _save(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
     done = int(state.step)
     progress = {
         "tokens": journal.tokens,
@@ -189,9 +205,9 @@ def _save(task: Task, state: TrainState, journal: Journal, directory: Path) -> N
     journal.checkpoint(done)
 
 
-def _restore(task: Task, path: Path) -> tuple[TrainState, dict[str, Any]]:
+def _restore(task: _Task, path: Path) -> tuple[TrainState, dict[str, Any]]:
     """The state of a sealed checkpoint. Raises Invalid when it stands at another place in the data."""
-    like, done = jax.eval_shape(task.fresh), int(path.name)
+    like, done = jax.eval_shape(task.learner.fresh), int(path.name)
     params, optimizer, progress = checkpoint.restore(path, params=like.params, optimizer=like.opt_state)
     if tuple(progress["position"]) != task.data.position(done):
         msg = f"{path} was made with other data or another batch size"
