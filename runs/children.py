@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from django.db import DatabaseError, connection
@@ -19,9 +20,12 @@ FINAL = (lifeline.USAGE, lifeline.BAD_CONFIG, lifeline.NONFINITE, lifeline.DISK_
 TAIL_LINES = 12
 
 
-def run_child(job: Job, argv: list[str], log_file: Path) -> None:
-    """Runs a stage to its end. Raises Refused when another attempt cannot help, HandBack when it may."""
-    relay = Relay(job)
+def run_child(job: Job, argv: list[str], log_file: Path, note: Callable[[str], None]) -> None:
+    """Runs a stage to its end; `note` hears what belongs into the run's history.
+
+    Raises Refused when another attempt cannot help, HandBack when it may.
+    """
+    relay = Relay(job, note)
     code = supervise(job, argv, log_file=log_file, on_event=relay)
     if code == lifeline.OK:
         return
@@ -34,8 +38,8 @@ def run_child(job: Job, argv: list[str], log_file: Path) -> None:
 class Relay:
     """Passes a child's events on to its job; a database that does not answer costs a figure, not the child."""
 
-    def __init__(self, job: Job):
-        self.job = job
+    def __init__(self, job: Job, note: Callable[[str], None]):
+        self.job, self.note = job, note
         self.sentence = ""  # why the child fails, in its own words
         self.written = float("-inf")
 
@@ -49,6 +53,8 @@ class Relay:
                     self.job.tick(message=event["message"])
                 case "checkpoint":
                     self.job.made_progress()
+                case "notice":
+                    self.note(event["message"])
                 case "failed":
                     self.sentence = event["message"]
         except DatabaseError as error:

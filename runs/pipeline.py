@@ -39,7 +39,7 @@ class TrainRun(Work):
         run = run_of(job)
         require_same_dataset(run)
         prepare_directory(run)
-        run_child(job, train_argv(run), run.directory / series.LOG)
+        run_child(job, train_argv(run), run.directory / series.LOG, run.note)
         job.tick()  # from here on the run's row is written: only by its owner
         run.keep_metrics(series.summary(series.read_metrics(run.directory / series.METRICS)))
 
@@ -67,7 +67,7 @@ class EvaluateRun(Work):
 
     def body(self, job: Job) -> None:
         run = run_of(job)
-        run_child(job, evaluate_argv(run), run.directory / series.LOG)
+        run_child(job, evaluate_argv(run), run.directory / series.LOG, run.note)
         job.tick()
         verdicts.store(run)
 

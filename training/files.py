@@ -75,6 +75,12 @@ def append_line(path: Path, line: str) -> None:
         os.close(handle)
 
 
+def fsync_file(path: Path) -> None:
+    """Makes what was written to a file survive a power loss."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def fsync_directory(path: Path) -> None:
     """Makes the names in `path` survive a power loss."""
     handle = os.open(path, os.O_RDONLY)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from training import lifeline
-from training.files import append_line, write_lines_atomic
+from training.files import append_line, fsync_file, write_lines_atomic
 from training.lifeline import NONFINITE, Failure
 
 METRICS, LOG = "metrics.jsonl", "train.log"
@@ -46,8 +46,11 @@ class Journal:
         """Seconds of training, earlier attempts included."""
         return time.monotonic() - self._began
 
-    def update(self, update: Update) -> None:
-        """Logs an update, when its turn comes. Raises Failure (NONFINITE) when its numbers are none."""
+    def update(self, update: Update, *, shown: bool = False) -> None:
+        """Logs an update when its turn comes or it is to be `shown`.
+
+        Raises Failure (NONFINITE) when its numbers are none.
+        """
         self.tokens += update.tokens
         broken = next((v for v in (update.loss, update.grad_norm) if not math.isfinite(v)), None)
         if broken is not None:
@@ -55,7 +58,7 @@ class Journal:
             numbers = f"loss {update.loss}, gradient norm {update.grad_norm}"
             self.fail(NONFINITE, "nonfinite", f"step {update.step} gave {numbers}; a lower learning rate may help")
         self._loss = update.loss
-        if update.step % self._log_every == 0 or update.step in (1, self._total):
+        if shown or update.step % self._log_every == 0 or update.step in (1, self._total):
             self._measure_speed()
             self._line("train", update)
             self.say(f"step {update.step}/{self._total} loss {update.loss:.4f} {self._speed:.0f} tokens/s")
@@ -63,7 +66,7 @@ class Journal:
 
     def valid(self, update: Update, loss: float) -> None:
         """Logs the loss on the valid split after `update`."""
-        self._valid_loss = loss
+        self._valid_loss = loss if math.isfinite(loss) else None
         self._line("valid", update._replace(loss=loss))
         self.say(f"step {update.step}/{self._total} valid loss {loss:.4f}")
 
@@ -74,6 +77,21 @@ class Journal:
     def phase(self, message: str) -> None:
         self.say(message)
         lifeline.emit("phase", message=message)
+
+    def warn(self, message: str) -> None:
+        """Says what went wrong without ending the run."""
+        self._notice(f"warning: {message}")
+
+    def end(self, step: int, message: str) -> None:
+        """Says why the run is over after `step` updates, fewer than were planned."""
+        self._notice(f"step {step}/{self._total} {message}")
+        self._total = step
+        self._tell(step)
+
+    def flush(self) -> None:
+        """Makes metrics.jsonl survive a power loss."""
+        if self._metrics.exists():
+            fsync_file(self._metrics)
 
     def fail(self, code: int, reason: str, message: str) -> NoReturn:
         """Ends the run with a Failure that its log tells of too."""
@@ -88,6 +106,11 @@ class Journal:
     def restart_clock(self) -> None:
         """Speed is measured from here: compiling and examining are no training."""
         self._since, self._since_tokens = time.monotonic(), self.tokens
+
+    def _notice(self, message: str) -> None:
+        """A sentence that belongs into the history of the run."""
+        self.say(message)
+        lifeline.emit("notice", message=message)
 
     def _line(self, split: str, update: Update, **more: str) -> None:
         numbers = {"loss": update.loss, "learning_rate": update.learning_rate, "grad_norm": update.grad_norm}

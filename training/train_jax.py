@@ -70,7 +70,7 @@ def _prepare(options: argparse.Namespace) -> _Work:
         parent=str(options.parent) if options.parent else None,
     )
     if earlier:
-        _refuse_change(earlier, record)
+        _refuse_change(earlier, config, sha256)
     evalset, items = _evalset(options, config, rows)
     return _Work(config, rows, earlier or record, items, evalset)
 
@@ -96,12 +96,18 @@ def _source(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     return directory / "dataset.jsonl", json.loads((directory / "manifest.json").read_bytes())
 
 
-def _refuse_change(earlier: dict[str, Any], now: dict[str, Any]) -> None:
-    """A run goes on with the config and the data it began with, or not at all."""
-    for name, what in (("config_sha256", "config"), ("dataset_sha256", "dataset")):
-        if earlier[name] != now[name]:
-            msg = f"the {what} is not the one this run began with; start a new run instead of resuming this one"
-            raise Invalid(Fault((what,), msg, f"{what}_changed"))
+def _refuse_change(earlier: dict[str, Any], config: TrainConfig, dataset_sha256: str) -> None:
+    """A run goes on with the config and the data it began with, or not at all.
+
+    Configs are compared as they are read now: one of an older program lacks fields that have defaults since.
+    """
+    same = {
+        "config": TrainConfig.from_dict(earlier["config"]) == config,
+        "dataset": earlier["dataset_sha256"] == dataset_sha256,
+    }
+    for what in (what for what, is_same in same.items() if not is_same):
+        msg = f"the {what} is not the one this run began with; start a new run instead of resuming this one"
+        raise Invalid(Fault((what,), msg, f"{what}_changed"))
 
 
 def _evalset(

@@ -188,14 +188,21 @@ def test_a_resumed_run_begins_with_what_its_parent_sealed(run):
 
 def test_a_child_that_ends_well_has_told_how_far_it_was(job, tmp_path):
     event = {"event": "progress", "done": 4, "total": 4, "message": "training"}
-    run_child(job, child(f"print({json.dumps(json.dumps(event))})"), tmp_path / "log")
+    run_child(job, child(f"print({json.dumps(json.dumps(event))})"), tmp_path / "log", print)
     job.refresh_from_db()
     assert (job.done, job.total, job.message) == (4, 4, "training")
 
 
+def test_what_a_child_notices_belongs_to_the_history_of_its_run(job, tmp_path):
+    heard: list[str] = []
+    event = {"event": "notice", "message": "warning: checkpoint 4 is damaged"}
+    run_child(job, child(f"print({json.dumps(json.dumps(event))})"), tmp_path / "log", heard.append)
+    assert heard == ["warning: checkpoint 4 is damaged"]
+
+
 def test_a_sealed_checkpoint_counts_as_progress(job, tmp_path):
     assert job.stalls == 1
-    run_child(job, child("""print('{"event": "checkpoint", "step": 2}')"""), tmp_path / "log")
+    run_child(job, child("""print('{"event": "checkpoint", "step": 2}')"""), tmp_path / "log", print)
     job.refresh_from_db()
     assert job.stalls == 0
 
@@ -204,28 +211,28 @@ def test_a_sealed_checkpoint_counts_as_progress(job, tmp_path):
 def test_some_ends_are_final_and_speak_in_the_childs_words(job, tmp_path, code):
     event = json.dumps({"event": "failed", "reason": "nonfinite", "message": "the loss became nan"})
     with pytest.raises(Refused, match="the loss became nan"):
-        run_child(job, child(f"print({event!r}); exit({code})"), tmp_path / "log")
+        run_child(job, child(f"print({event!r}); exit({code})"), tmp_path / "log", print)
 
 
 def test_a_transient_end_is_tried_again(job, tmp_path):
     with pytest.raises(HandBack):
-        run_child(job, child("exit(75)"), tmp_path / "log")
+        run_child(job, child("exit(75)"), tmp_path / "log", print)
 
 
 def test_a_killed_child_is_tried_again_and_the_reason_says_what_it_may_have_been(job, tmp_path):
     with pytest.raises(HandBack, match="signal 9, maybe out of memory"):
-        run_child(job, child("import os; os.kill(os.getpid(), 9)"), tmp_path / "log")
+        run_child(job, child("import os; os.kill(os.getpid(), 9)"), tmp_path / "log", print)
 
 
 def test_a_crash_shows_the_end_of_the_log(job, tmp_path):
     with pytest.raises(HandBack, match=r"exit code 1(.|\n)*ZeroDivisionError"):
-        run_child(job, child("1 / 0"), tmp_path / "log")
+        run_child(job, child("1 / 0"), tmp_path / "log", print)
 
 
 def test_a_running_child_is_ended_when_its_run_is_cancelled(job, run, tmp_path):
     services.cancel_run(run=run)
     with pytest.raises(Cancelled):
-        run_child(job, child("import time; time.sleep(600)"), tmp_path / "log")
+        run_child(job, child("import time; time.sleep(600)"), tmp_path / "log", print)
 
 
 def test_an_examination_puts_every_row_into_the_database(dataset):

@@ -1,8 +1,9 @@
 """Checkpoints that are whole or do not count: Orbax writes them, a manifest of checksums seals them.
 
-`checkpoints/<step>/` holds `params/`, `optimizer/` and `progress/` (where the run stood). Orbax survives a kill in the
-middle of a save, but not a flipped bit and not a full disk, so only a step whose MANIFEST.json agrees with its files
-is ever read.
+`checkpoints/<step>/` holds `params/`, `optimizer/` and `progress/` (a JSON object: where the run stood). Orbax
+survives a kill in the middle of a save, but not a flipped bit and not a full disk, so only a step whose MANIFEST.json
+agrees with its files is ever read. Orbax is imported where it is used: that takes long, and a new run needs it only
+once it computes.
 """
 
 import errno
@@ -10,34 +11,41 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
 from training.engine.model import Params
 from training.errors import Fault, Invalid
-from training.files import file_sha256, fsync_directory, write_json_atomic
+from training.files import file_sha256, fsync_directory, fsync_file, write_json_atomic
+from training.stopping import PATIENCE
 
 MANIFEST = "MANIFEST.json"
 RESERVE_BYTES = 64 * 2**20  # stays free on the disk for logs and for whoever else writes
 
 
 def save(directory: Path, step: int, *, params: Params, optimizer: Any, progress: dict[str, Any]) -> Path:
-    """Writes and seals the checkpoint of `step`. Raises OSError (ENOSPC) when the disk cannot hold it."""
-    _require_space(directory, 2 * _size(params) + 2 * _size(optimizer))
+    """Writes and seals the checkpoint of `step`, a hash of the parameters' values added to its `progress`.
+
+    Raises OSError (ENOSPC) when the disk cannot hold it.
+    """
+    import orbax.checkpoint as ocp
+
+    require_space(directory, (params, optimizer))
     path = directory / str(step)
-    shutil.rmtree(path, ignore_errors=True)  # left unsealed by an attempt that was killed
+    _remove(path)  # left by an attempt that was killed
+    raw = partial(ocp.PyTreeCheckpointHandler, use_compression=False)  # trained numbers hardly shrink
+    handlers = {"params": raw(), "optimizer": raw(), "progress": ocp.JsonCheckpointHandler()}
     items = ocp.args.Composite(
-        params=ocp.args.StandardSave(params),
-        optimizer=ocp.args.StandardSave(optimizer),
-        progress=ocp.args.JsonSave(progress),
+        params=ocp.args.PyTreeSave(params),
+        optimizer=ocp.args.PyTreeSave(optimizer),
+        progress=ocp.args.JsonSave(progress | {"params_sha256": params_sha256(params)}),
     )
     try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        with ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers)) as checkpointer:
             checkpointer.save(path.absolute(), items)
         _seal(path)
     except BaseException:
@@ -49,6 +57,8 @@ def save(directory: Path, step: int, *, params: Params, optimizer: Any, progress
 
 def restore(path: Path, *, params: Params, optimizer: Any) -> tuple[Params, Any, dict[str, Any]]:
     """(parameters, optimiser state, progress) of a sealed step; the arguments give structure, shapes and types."""
+    import orbax.checkpoint as ocp
+
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         items = checkpointer.restore(
             path.absolute(),
@@ -63,6 +73,8 @@ def restore(path: Path, *, params: Params, optimizer: Any) -> tuple[Params, Any,
 
 def restore_params(path: Path, params: Params) -> Params:
     """The parameters of a sealed step alone; `params` gives structure, shapes and types."""
+    import orbax.checkpoint as ocp
+
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         restored = checkpointer.restore(path.absolute(), ocp.args.Composite(params=ocp.args.StandardRestore(params)))
     return restored["params"]
@@ -73,7 +85,7 @@ def params_sha256(params: Params) -> str:
     digest = hashlib.sha256()
     for path, array in jax.tree_util.tree_leaves_with_path(params):
         digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}\n".encode())
-        digest.update(np.asarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -98,8 +110,21 @@ def latest_sealed(directory: Path) -> Path | None:
     )
 
 
+def best_sealed(directory: Path) -> Path | None:
+    """The step with the lowest loss on the valid split that verifies; None when none was looked at."""
+    return next((path for path in _best_first(directory) if is_sealed(path)), None)
+
+
+def read_progress(path: Path) -> dict[str, Any]:
+    """Where the run stood at a step, without its arrays."""
+    return json.loads((path / "progress" / "metadata").read_bytes())
+
+
 def find(path: Path) -> Path:
-    """The step that `path` means: a run's `checkpoints/` (its newest sealed one) or one step. Raises Invalid."""
+    """The step that `path` means: one step, or of a run's `checkpoints/` the newest sealed one. Raises Invalid.
+
+    A run that stopped early, for want of a better loss, is represented by its best step where that was kept.
+    """
     if path.name.isdecimal():
         if not is_sealed(path):
             msg = f"{path} is missing or damaged: its files do not agree with its {MANIFEST}"
@@ -108,31 +133,68 @@ def find(path: Path) -> Path:
     newest = latest_sealed(path)
     if newest is None:
         raise Invalid(Fault(("checkpoint",), f"there is no sealed checkpoint in {path}", "checkpoint_missing"))
-    return newest
+    stopped_early = read_progress(newest).get("ended") == PATIENCE
+    return (best_sealed(path) if stopped_early else None) or newest
 
 
-def clean_up(directory: Path) -> Iterator[str]:
-    """Removes what a killed attempt left half-written and sets damaged steps aside; yields a sentence for each.
+def remove_unsealed(directory: Path) -> list[int]:
+    """Removes what a killed attempt left half-written and returns the steps that had a directory.
 
-    Only the process that holds the run's lock may do this.
+    Only the process that holds the run's lock may do this, as what the next two functions do.
     """
     _remove_half_written(directory)
+    unsealed = [step for step in steps(directory) if not (directory / str(step) / MANIFEST).exists()]
+    for step in unsealed:
+        _remove(directory / str(step))
+    return unsealed
+
+
+def set_damaged_aside(directory: Path) -> list[int]:
+    """Renames the steps that do not agree with their manifest to `bad-<step>` and returns them."""
+    damaged = [step for step in steps(directory) if not is_sealed(directory / str(step))]
+    for step in damaged:
+        aside = directory / f"bad-{step}"
+        shutil.rmtree(aside, ignore_errors=True)
+        (directory / str(step)).rename(aside)
+    return damaged
+
+
+def thin_out(directory: Path, *, newest: int, best: bool) -> None:
+    """Deletes all steps but the first (step 0), the `newest` and, if `best`, the one with the lowest valid loss.
+
+    Only call it after a newer one is sealed.
+    """
+    kept = {0, *steps(directory)[-newest:]}
+    if best:
+        kept |= {int(path.name) for path in _best_first(directory)[:1]}
+    for step in set(steps(directory)) - kept:
+        _remove(directory / str(step))
+
+
+def require_space(directory: Path, tree: Any) -> None:
+    """Raises OSError (ENOSPC) when the disk cannot hold the arrays of `tree` twice."""
+    directory.mkdir(parents=True, exist_ok=True)
+    wanted = 2 * sum(array.nbytes for array in jax.tree.leaves(tree)) + RESERVE_BYTES
+    free = shutil.disk_usage(directory).free
+    if free < wanted:
+        need = wanted // 2**20
+        raise OSError(errno.ENOSPC, f"a checkpoint wants {need} MiB free, the disk has {free // 2**20} MiB")
+
+
+def _best_first(directory: Path) -> list[Path]:
+    """The steps that were looked at, the lowest loss on the valid split first, of equal ones the earliest."""
+    losses: dict[int, float] = {}
     for step in steps(directory):
-        path = directory / str(step)
-        if not (path / MANIFEST).exists():
-            shutil.rmtree(path)
-            yield f"checkpoint {step} was never sealed: removed"
-        elif not is_sealed(path):
-            aside = directory / f"bad-{step}"
-            shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
-            yield f"checkpoint {step} is damaged: set aside as {aside.name}"
+        if (directory / str(step) / MANIFEST).exists():
+            loss = read_progress(directory / str(step)).get("valid_loss")
+            losses |= {} if loss is None else {step: loss}
+    return [directory / str(step) for step in sorted(losses, key=lambda step: (losses[step], step))]
 
 
-def keep_newest(directory: Path, keep: int) -> None:
-    """Deletes all steps but the first (step 0) and the newest `keep`; only call after a newer one is sealed."""
-    for step in [step for step in steps(directory) if step != 0][:-keep]:
-        shutil.rmtree(directory / str(step))
+def _remove(path: Path) -> None:
+    """Deletes a step, its seal first: what a kill leaves of it does not count."""
+    (path / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _remove_half_written(directory: Path) -> None:
@@ -144,7 +206,7 @@ def _seal(path: Path) -> None:
     """Makes a step durable, then gives it its manifest: from here on it counts."""
     for folder, _, names in os.walk(path):
         for name in names:
-            _fsync_file(Path(folder) / name)
+            fsync_file(Path(folder) / name)
         fsync_directory(Path(folder))
     fsync_directory(path.parent)
     write_json_atomic(path / MANIFEST, _manifest(path))
@@ -153,21 +215,3 @@ def _seal(path: Path) -> None:
 def _manifest(path: Path) -> dict[str, Any]:
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != MANIFEST)
     return {"step": int(path.name), "files": {str(file.relative_to(path)): file_sha256(file) for file in files}}
-
-
-def _fsync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _size(tree: Any) -> int:
-    """Bytes of all arrays in `tree`."""
-    return sum(array.nbytes for array in jax.tree.leaves(tree))
-
-
-def _require_space(directory: Path, wanted: int) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(directory).free
-    if free < wanted + RESERVE_BYTES:
-        need = (wanted + RESERVE_BYTES) // 2**20
-        raise OSError(errno.ENOSPC, f"a checkpoint wants {need} MiB free, the disk has {free // 2**20} MiB")

@@ -1,5 +1,6 @@
 """Training: a frozen config in, a short loop over one compiled step, files out."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from jax import Array
 from training.config import TrainConfig
 from training.engine import checkpoint
 from training.engine.model import Params
+from training.engine.saver import Saver
 from training.engine.step import (
     Metrics,
     TrainState,
@@ -30,6 +32,7 @@ from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, RunPlan, plan_prepared, prepare, total_updates, training_data
 from training.record import CHECKPOINTS, TOKENIZER, write_record
 from training.renderers import Row
+from training.stopping import PATIENCE, TIME, Looks, out_of_patience, out_of_time, reason
 
 
 def train(
@@ -53,10 +56,16 @@ def train(
     task = _task(config, prepared, engine or own_engine)
     write_record(run_dir, record)
     prepared.tokenizer.save(run_dir / TOKENIZER)
-    state, journal = _begin(task, run_dir)
+    state, progress, journal = _begin(task, run_dir, record)
     for sentence in _opening(plan_prepared(config, prepared, rows)):
         journal.say(sentence)
-    _update(task, state, journal, run_dir / CHECKPOINTS)
+    checkpoints = run_dir / CHECKPOINTS
+    with Saver(checkpoints, config.checkpoint, flush=journal.flush, sealed=journal.checkpoint) as saver:
+        attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())))
+        if not (checkpoints / "0").exists():  # or it was damaged: it can be made again
+            attempt.save(0, task.learner.fresh() if progress else state, tokens=0, elapsed=0.0, looks=Looks())
+        if not progress.get("ended"):
+            _update(attempt, state)
 
 
 class Learner(NamedTuple):
@@ -106,35 +115,72 @@ def _task(config: TrainConfig, prepared: Prepared, engine: Engine) -> _Task:
     )
 
 
-def _begin(task: _Task, run_dir: Path) -> tuple[TrainState, Journal]:
-    """The state to go on from: the newest sealed checkpoint's, or a fresh one that is saved as step 0."""
+@dataclass
+class _Attempt:
+    """One process's part of a run."""
+
+    task: _Task
+    record: dict[str, Any]
+    journal: Journal
+    saver: Saver
+    looks: Looks
+
+    def wants_look(self, done: int) -> bool:
+        """Whether the loss on the valid split is due: in its turn, or for a checkpoint that may be the best."""
+        saving = self.task.config.checkpoint
+        in_turn = done == self.task.total or done % self.task.config.eval.every == 0
+        return in_turn or (saving.best and done % saving.every == 0)
+
+    def look(self, update: Update, params: Params) -> float | None:
+        """The loss on the valid split after `update`; None without such a split, or if the loss is no number."""
+        if self.task.valid_loss is None:
+            return None
+        loss = self.task.valid_loss(params)
+        self.journal.valid(update, loss)
+        self.looks = self.looks.after(update.step, loss)
+        return loss if math.isfinite(loss) else None
+
+    def save(self, done: int, state: TrainState, **progress: Any) -> None:
+        """Saves the state after `done` updates and what the next attempt needs to go on as if it were this one."""
+        progress = {"looks": self.looks} | progress | _place(self.task, self.record, done)
+        self.saver.save(done, params=state.params, optimizer=state.opt_state, progress=progress)
+
+    def ending(self, done: int, late: bool) -> str | None:
+        """How the run ends before its last update, if it does."""
+        if done == self.task.total:
+            return None
+        return TIME if late else PATIENCE if out_of_patience(self.task.config.training, self.looks) else None
+
+
+def _begin(task: _Task, run_dir: Path, record: dict[str, Any]) -> tuple[TrainState, dict[str, Any], Journal]:
+    """The state to go on from and its progress: the newest sealed checkpoint's, or a fresh one without."""
     directory = run_dir / CHECKPOINTS
-    repairs = list(checkpoint.clean_up(directory))
-    newest = checkpoint.latest_sealed(directory)
-    state, progress = (
-        _restore(task, newest) if newest else (task.learner.fresh(), dict[str, Any](tokens=0, elapsed=0.0))
-    )
+    unsealed, damaged = checkpoint.remove_unsealed(directory), checkpoint.set_damaged_aside(directory)
+    newest = next((directory / str(step) for step in reversed(checkpoint.steps(directory))), None)
+    state, progress = _restore(task, newest, record) if newest else (task.learner.fresh(), {})
     journal = Journal(
         run_dir,
         step=int(state.step),
         total=task.total,
         log_every=task.config.training.log_every,
-        tokens=progress["tokens"],
-        elapsed=progress["elapsed"],
+        tokens=progress.get("tokens", 0),
+        elapsed=progress.get("elapsed", 0.0),
     )
-    for sentence in repairs:
-        journal.say(sentence)
+    for step in unsealed:
+        journal.say(f"checkpoint {step} was never sealed: removed")
+    for step in damaged:
+        journal.warn(f"checkpoint {step} is damaged and set aside as bad-{step}; going on after step {state.step}")
     if newest:
         journal.phase(f"resuming after step {state.step}")
-    else:
-        _save(task, state, journal, directory)
-    return state, journal
+    return state, progress, journal
 
 
-def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
+def _update(attempt: _Attempt, state: TrainState) -> None:
     """The updates that are left. Numbers are read one update late, while the next is under way."""
-    every, first = task.config.checkpoint.every, int(state.step) + 1
-    journal.phase("compiling")
+    task, journal, saver = attempt.task, attempt.journal, attempt.saver
+    training, every, first = task.config.training, task.config.checkpoint.every, int(state.step) + 1
+    if first <= task.total:
+        journal.phase("compiling")
     waiting: tuple[int, Batch, Metrics] | None = None
     for done in range(first, task.total + 1):
         batch = task.data.batch(done - 1)
@@ -142,23 +188,28 @@ def _update(task: _Task, state: TrainState, journal: Journal, directory: Path) -
         if waiting:
             journal.update(_read(task, *waiting))
         waiting = done, batch, metrics
+        saver.poll()
 
-        last, stopping = done == task.total, stop_requested()
-        watching = last or done % task.config.eval.every == 0
-        saving = last or stopping or done % every == 0
-        if watching or saving or done == first:
-            update = _read(task, *waiting)
-            journal.update(update)
-            waiting = None
-            if done == first:
-                journal.phase("training")
-            if watching and task.valid_loss:
-                journal.valid(update, task.valid_loss(state.params))
-            if saving:
-                _save(task, state, journal, directory)
-            journal.restart_clock()
-        if stopping and not last:
+        late, stopping = out_of_time(training, journal.elapsed), stop_requested()
+        looking = late or attempt.wants_look(done)
+        saving = late or stopping or done == task.total or done % every == 0
+        if not (looking or saving or done == first):
+            continue
+        update, waiting = _read(task, *waiting), None
+        journal.update(update, shown=looking)
+        if done == first:
+            journal.phase("training")
+        loss = attempt.look(update, state.params) if looking else None
+        ended = attempt.ending(done, late)
+        if saving or ended:
+            numbers = {"tokens": journal.tokens, "elapsed": journal.elapsed, "valid_loss": loss}
+            attempt.save(done, state, ended=ended, **numbers)
+        if ended:
+            return journal.end(done, reason(ended, task.config, attempt.looks))
+        if stopping and done < task.total:
+            saver.wait()
             journal.fail(TRANSIENT, "stopped", f"stopped on request after step {done}; its checkpoint is sealed")
+        journal.restart_clock()
 
 
 def _read(task: _Task, done: int, batch: Batch, metrics: Metrics) -> Update:
@@ -192,26 +243,24 @@ def _valid_loss(config: TrainConfig, examples: Sequence[Example], learner: Learn
     return mean
 
 
-def _save(task: _Task, state: TrainState, journal: Journal, directory: Path) -> None:
-    done = int(state.step)
-    progress = {
-        "tokens": journal.tokens,
-        "elapsed": journal.elapsed,
-        "position": task.data.position(done),
-        "params_sha256": checkpoint.params_sha256(state.params),
+def _place(task: _Task, record: dict[str, Any], done: int) -> dict[str, Any]:
+    """What a checkpoint must agree with: the order of the data and every chance are functions of these alone."""
+    return {
+        "seed": task.config.training.seed,
+        "config_sha256": record["config_sha256"],
+        "position": list(task.data.position(done)),
     }
-    checkpoint.save(directory, done, params=state.params, optimizer=state.opt_state, progress=progress)
-    checkpoint.keep_newest(directory, task.config.checkpoint.keep)
-    journal.checkpoint(done)
 
 
-def _restore(task: _Task, path: Path) -> tuple[TrainState, dict[str, Any]]:
-    """The state of a sealed checkpoint. Raises Invalid when it stands at another place in the data."""
+def _restore(task: _Task, path: Path, record: dict[str, Any]) -> tuple[TrainState, dict[str, Any]]:
+    """The state of a sealed checkpoint. Raises Invalid when it belongs to other data, or another seed or config."""
     like, done = jax.eval_shape(task.learner.fresh), int(path.name)
     params, optimizer, progress = checkpoint.restore(path, params=like.params, optimizer=like.opt_state)
-    if tuple(progress["position"]) != task.data.position(done):
-        msg = f"{path} was made with other data or another batch size"
-        raise Invalid(Fault(("checkpoint",), msg, "dataset_changed"))
+    for name, here in _place(task, record, done).items():
+        there = progress.get(name, here)  # older ones know their position only
+        if there != here:
+            msg = f"{path} belongs to another run: its {name} is {there}, this run's is {here}"
+            raise Invalid(Fault(("checkpoint", name), msg, "checkpoint_foreign"))
     return TrainState(step=jnp.asarray(done, jnp.int32), params=params, opt_state=optimizer), progress
 
 

@@ -35,7 +35,8 @@ def test_what_is_saved_comes_back_bit_for_bit(tmp_path):
         lambda a, b: a.dtype == b.dtype and bool((a == b).all()), (params, optimizer), (PARAMS, OPTIMIZER)
     )
     assert jax.tree.all(same)
-    assert progress == {"tokens": 3}
+    assert progress == {"tokens": 3, "params_sha256": checkpoint.params_sha256(PARAMS)}
+    assert checkpoint.read_progress(tmp_path / "3") == progress
     assert (checkpoint.restore_params(tmp_path / "3", LIKE[0])["a"] == PARAMS["a"]).all()
 
 
@@ -69,7 +70,7 @@ def test_a_damaged_newest_step_falls_back_to_the_one_before(tmp_path):
     save(tmp_path, 1, 2)
     flip_a_bit(max(files(tmp_path / "2"), key=lambda file: file.stat().st_size))
     assert checkpoint.latest_sealed(tmp_path) == tmp_path / "1"
-    assert list(checkpoint.clean_up(tmp_path)) == ["checkpoint 2 is damaged: set aside as bad-2"]
+    assert checkpoint.set_damaged_aside(tmp_path) == [2]
     assert checkpoint.steps(tmp_path) == [1]
     assert (tmp_path / "bad-2").is_dir()
 
@@ -79,7 +80,7 @@ def test_what_a_killed_attempt_left_half_written_is_removed(tmp_path):
     (tmp_path / "2" / checkpoint.MANIFEST).unlink()
     (tmp_path / "3.orbax-checkpoint-tmp-0").mkdir()
     (tmp_path / "99").mkdir()
-    assert len(list(checkpoint.clean_up(tmp_path))) == 2
+    assert checkpoint.remove_unsealed(tmp_path) == [2, 99]
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
 
 
@@ -92,7 +93,7 @@ def test_a_step_that_was_left_unsealed_can_be_saved_again(tmp_path):
 
 def test_the_first_and_the_newest_are_kept(tmp_path):
     save(tmp_path, 0, 1, 2, 3)
-    checkpoint.keep_newest(tmp_path, 2)
+    checkpoint.thin_out(tmp_path, newest=2, best=True)
     assert checkpoint.steps(tmp_path) == [0, 2, 3]
 
 

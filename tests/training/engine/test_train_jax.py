@@ -99,7 +99,8 @@ def test_a_run_writes_its_files(uninterrupted):
     assert {path.name for path in (uninterrupted / "checkpoints").iterdir()} == {"0", "6", "8"}
     steps = [(line[0], line[1]) for line in curve(uninterrupted)]
     trained = [(step, "train") for step in range(1, 9)]
-    assert steps == sorted([*trained, (3, "valid"), (6, "valid"), (8, "valid")])
+    looked = [(step, "valid") for step in (2, 3, 4, 6, 8)]  # in its turn, and at checkpoints: one may be the best
+    assert steps == sorted([*trained, *looked])
     assert (uninterrupted / "tokenizer.json").exists()
     assert "step 8/8" in (uninterrupted / "train.log").read_text()
 
@@ -124,7 +125,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_gives_the_same_bit
     run = done(place, tmp_path / "run", "--resume")
     assert curve(run) == curve(uninterrupted)
     assert (run / "checkpoints" / f"bad-{newest.name}").exists()
-    assert f"checkpoint {newest.name} is damaged" in (run / "train.log").read_text()
+    assert f"warning: checkpoint {newest.name} is damaged" in (run / "train.log").read_text()
 
 
 def test_sigterm_seals_a_checkpoint_and_asks_for_another_attempt(place, uninterrupted, tmp_path):
@@ -145,8 +146,7 @@ def test_a_supervisor_hears_events_and_the_run_dies_with_it(place, tmp_path):
             process.stdin.close()
             break
     assert process.wait(60) == lifeline.TRANSIENT
-    assert events[0] == {"event": "checkpoint", "step": 0}
-    assert events[1] == {"event": "phase", "message": "compiling"}
+    assert events[0] == {"event": "phase", "message": "compiling"}
     progress = events[-1]
     assert {"done", "total", "message", "loss", "valid_loss", "tokens_per_second"} < set(progress)
     assert (progress["total"], progress["message"]) == (8, "training")
