@@ -236,7 +236,10 @@ class TrainConfig:
         return model_shape(self.model.size or DEFAULT_SIZE, vocab_size)
 
     def sha256(self) -> str:
-        return sha256_hex(canonical_json(self.to_dict()))
+        """The hash of all but the mesh, which says where the same is computed."""
+        sections = self.to_dict()
+        del sections["mesh"]
+        return sha256_hex(canonical_json(sections))
 
     def resolved(self, *, manifest: Mapping[str, Any] | None = None, seed: int | None = None) -> "TrainConfig":
         """This config with nothing left open.

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 from jax import Array
+from jax.sharding import Mesh
 
 from training.config import TrainingConfig
+from training.engine.mesh import keep, share
 from training.engine.model import Gemma3, Params, init_params
 from training.shapes import ModelShape
 
@@ -38,7 +40,11 @@ def init_state(shape: ModelShape, optimizer: optax.GradientTransformation, seed:
 
 
 def make_train_step(
-    shape: ModelShape, optimizer: optax.GradientTransformation, *, microbatch: int = MICROBATCH
+    shape: ModelShape,
+    optimizer: optax.GradientTransformation,
+    *,
+    microbatch: int = MICROBATCH,
+    mesh: Mesh | None = None,
 ) -> TrainStep:
     """`(state, batch) -> (state, metrics)`; the state given is consumed.
 
@@ -51,32 +57,32 @@ def make_train_step(
         def add_part(gathered: Any, part: dict[str, Array]) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, gathered, jax.value_and_grad(summed_loss)(state.params, part)), None
 
-        nothing = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, state.params))
-        (loss, gradients), _ = jax.lax.scan(add_part, nothing, _split(batch, microbatch))
+        nothing = (jnp.zeros(()), keep(mesh, jax.tree.map(jnp.zeros_like, state.params)))
+        (loss, gradients), _ = jax.lax.scan(add_part, nothing, _split(batch, microbatch, mesh))
         tokens = batch["loss_mask"].sum()
         per_token = 1 / jnp.maximum(tokens, 1)
         gradients = jax.tree.map(lambda gradient: gradient * per_token, gradients)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = {"loss": loss * per_token, "grad_norm": optax.tree.norm(gradients), "tokens": tokens}
-        return TrainState(step=state.step + 1, params=params, opt_state=opt_state), metrics
+        return keep(mesh, TrainState(step=state.step + 1, params=params, opt_state=opt_state)), metrics
 
     compiled = jax.jit(train_step, donate_argnums=0)
-    return lambda state, batch: compiled(state, _arrays(batch))
+    return lambda state, batch: compiled(state, share(mesh, _arrays(batch)))
 
 
 def make_eval_loss(
-    shape: ModelShape, *, microbatch: int = MICROBATCH
+    shape: ModelShape, *, microbatch: int = MICROBATCH, mesh: Mesh | None = None
 ) -> Callable[[Params, Batch], tuple[Array, Array]]:
     """`(params, batch) -> (sum of the trained tokens' losses, their number)`."""
     summed_loss = _summed_loss(shape)
 
     @jax.jit
     def eval_loss(params: Params, batch: dict[str, Array]) -> tuple[Array, Array]:
-        losses = jax.lax.map(lambda part: summed_loss(params, part), _split(batch, microbatch))
+        losses = jax.lax.map(lambda part: summed_loss(params, part), _split(batch, microbatch, mesh))
         return losses.sum(), batch["loss_mask"].sum()
 
-    return lambda params, batch: eval_loss(params, _arrays(batch))
+    return lambda params, batch: eval_loss(params, share(mesh, _arrays(batch)))
 
 
 def make_optimizer(config: TrainingConfig, total_steps: int) -> optax.GradientTransformation:
@@ -119,11 +125,17 @@ def _arrays(batch: Batch) -> dict[str, Array]:
     return {name: getattr(batch, name) for name in ("tokens", "targets", "positions", "segments", "loss_mask")}
 
 
-def _split(batch: dict[str, Array], size: int) -> dict[str, Array]:
-    """[B, L] arrays as [parts, size, L], with empty sequences after the last when B is no multiple of `size`."""
+def _split(batch: dict[str, Array], size: int, mesh: Mesh | None) -> dict[str, Array]:
+    """[B, L] arrays as [parts, size, L], with empty sequences after the last when B is no multiple of `size`.
+
+    On a mesh, a part has `size` sequences of every device, from those that it was dealt.
+    """
+    devices = mesh.size if mesh else 1
 
     def split(array: Array) -> Array:
-        missing = -len(array) % size
-        return jnp.pad(array, ((0, missing), (0, 0))).reshape(-1, size, array.shape[1])
+        own = array.reshape(devices, -1, array.shape[1])
+        own = jnp.pad(own, ((0, 0), (0, -own.shape[1] % size), (0, 0)))
+        parts = own.reshape(devices, -1, size, array.shape[1]).swapaxes(0, 1)
+        return parts.reshape(-1, devices * size, array.shape[1])
 
     return jax.tree.map(split, batch)
