@@ -15,8 +15,8 @@ demo: $(READY)             ## the show-your-work experiment: two runs, one verdi
 up: $(READY)               ## pages, workers and sweeper on this machine
 	$(BIN)/python manage.py up
 
-test: $(READY)             ## every test this machine can run
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)             ## every test this machine can run, two processes side by side
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY)            ## lint, format, types, imports, migrations, deployment settings
 	$(BIN)/ruff check .

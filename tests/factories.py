@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from traces import services
 from traces.models import Trace
 
+NOBODY = "3f7a1f98-bb39-4ede-bcc7-510850ec3efb"  # an id that nothing has
+
 numbers = count(1)
 
 

@@ -6,9 +6,16 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+
+def _own_database(redis_url: str) -> str:
+    """Test processes that run side by side (pytest-xdist names them gw0, gw1, …) take the databases from there down."""
+    base, number = redis_url.rsplit("/", 1)
+    return f"{base}/{(int(number) - int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])) % 16}"
+
+
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+REDIS_URL = _own_database(os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15"))
 UNGAR_REPLAY = ROOT / "tests" / "fixtures" / "ungar_replay"  # a recording that takes the package's place
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from tests.factories import make_payload, make_trace, make_traces, make_user, store
+from tests.factories import NOBODY, make_payload, make_trace, make_traces, make_user, store
 from tests.stack import stack
 from traces import services
 from traces.models import Import, Score, StepReview, Trace, Twin
@@ -503,7 +503,7 @@ def test_an_odd_address_never_breaks_the_queue(client_in, query):
     assert client_in.get(f"{QUEUE}?{query}").status_code == 200
 
 
-@pytest.mark.parametrize("trace", ["x", str(uuid.uuid4())])
+@pytest.mark.parametrize("trace", ["x", NOBODY])
 def test_a_trace_that_is_not_there_is_not_found(client_in, trace):
     assert client_in.get(f"{QUEUE}?trace={trace}").status_code == 404
     assert client_in.post(QUEUE, {"do": "rate", "trace": trace, "step": 0, "rating": 1}).status_code == 404

@@ -4,7 +4,6 @@ import importlib
 import json
 import subprocess
 import sys
-import uuid
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -12,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
-from tests.factories import make_trace
+from tests.factories import NOBODY, make_trace
 from tests.needs import ROOT, UNGAR_REPLAY
 from traces import ungar
 from traces.models import Trace
@@ -336,7 +335,7 @@ def test_the_export_reads_rows_as_they_are_asked_for(api, kept, django_assert_nu
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=x", "limit=1000001", "trace_ids=", "trace_ids=7", f"trace_ids={uuid.uuid4()}", "format=trace"],
+    ["limit=0", "limit=x", "limit=1000001", "trace_ids=", "trace_ids=7", f"trace_ids={NOBODY}", "format=trace"],
 )
 def test_a_wrong_export_is_refused_by_name(api, kept, query):
     answer = api.get(f"{EXPORT}?{query}")

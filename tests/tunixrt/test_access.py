@@ -1,16 +1,16 @@
 """Everything needs a login or a token, except health."""
 
-import uuid
-
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from knox.models import AuthToken
 
+from tests.factories import NOBODY
+
 pytestmark = pytest.mark.django_db
 
 OPEN = {"login", "health", "ready", "favicon"}
-SAMPLES = {"uuid": str(uuid.uuid4()), "int": "1", "str": "some-key", "path": "a/b.txt", "slug": "a-b"}
+SAMPLES = {"uuid": NOBODY, "int": "1", "str": "some-key", "path": "a/b.txt", "slug": "a-b"}
 
 
 def addresses(resolver: URLResolver, prefix: str = ""):
