@@ -4,8 +4,9 @@ BIN := .venv/bin
 ROOMS := training tunixrt traces datasets_app runs
 READY := .venv/.ready
 PEERS := .venv-peers/.ready
+TUNIX := .venv-tunix/.ready
 
-.PHONY: install demo up test check bench peers clean
+.PHONY: install demo up test check bench tunix peers clean
 
 install: $(READY)          ## make .venv with everything tunixrt needs
 
@@ -31,10 +32,12 @@ bench: $(READY) $(PEERS)   ## speed beside PyTorch on the same cores, and of tra
 	$(BIN)/python -m tests.benchmarks.traces
 	$(BIN)/python -m tests.benchmarks.datasets
 
+tunix: $(TUNIX)            ## the environment of the second engine, Google Tunix: docs/tunix.md
+
 peers: $(PEERS)            ## the environment of the libraries we compare ourselves with
 
 clean:                     ## remove what the other targets made, except your data in var/
-	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov staticfiles
+	rm -rf .venv .venv-tunix .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.txt requirements-dev.txt constraints.txt
@@ -43,8 +46,14 @@ $(READY): requirements.txt requirements-dev.txt constraints.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
 	touch $@
 
+$(TUNIX): requirements-tunix.txt
+	$(PYTHON) -m venv .venv-tunix
+	.venv-tunix/bin/python -m pip install --quiet --upgrade pip
+	.venv-tunix/bin/python -m pip install --quiet -r requirements-tunix.txt
+	touch $@
+
 # torch first and by itself: a CPU build that pip already knows of then satisfies the others.
-$(PEERS): requirements-peers.txt
+$(PEERS): requirements-peers.txt requirements-tunix.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --upgrade pip
 	.venv-peers/bin/python -m pip install --quiet $$(grep '^torch==' requirements-peers.txt)

@@ -19,8 +19,19 @@ class EventInline(ReadOnly, admin.TabularInline):
 
 @admin.register(Run)
 class RunAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("name", "status", "dataset", "recipe", "before", "after", "origin", "attempt", "created_at")
-    list_filter = ("status", "origin", "dataset")
+    list_display = (
+        "name",
+        "status",
+        "dataset",
+        "recipe",
+        "before",
+        "after",
+        "engine",
+        "origin",
+        "attempt",
+        "created_at",
+    )
+    list_filter = ("status", "engine", "origin", "dataset")
     list_select_related = ("dataset",)
     search_fields = ("id", "name", "dataset__key")
     date_hierarchy = "created_at"

@@ -18,6 +18,7 @@ from tunixrt.jobs.services import once
 from tunixrt.lib.errors import Refused
 
 PREFERRED = "tiny"
+ENGINE_HELP = "jax is tunixrt's own; tunix is Google Tunix's PeftTrainer, with more model families."
 # Choosing another config shows it at once; without script a button does it.
 RELOAD = {
     "hx-post": "",
@@ -38,6 +39,15 @@ def config_text(name: str) -> str:
     return json.dumps({section: fields for section, fields in kept.items() if fields}, indent=2)
 
 
+class EngineSelect(forms.Select):
+    """The engines, those that are not installed disabled."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **options)
+        option["attrs"] |= {"disabled": True} if value in services.absent_engines() else {}
+        return option
+
+
 class LaunchForm(forms.Form):
     """What `launch_run` takes. What the service refuses stands at its field after `launch` or `plan`."""
 
@@ -53,6 +63,7 @@ class LaunchForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"}),
         help_text="What the run will do, as JSON. Every field can be changed here; what is left out takes its default.",
     )
+    engine = forms.ChoiceField(choices=Run.Engine.choices, widget=EngineSelect)
     seed = forms.IntegerField(
         required=False, min_value=0, max_value=MAX_SEED, help_text="Drawn and recorded when left empty."
     )
@@ -67,8 +78,10 @@ class LaunchForm(forms.Form):
 
     def __init__(self, data: Any = None, **options: Any):
         preferred = PREFERRED if PREFERRED in CONFIGS else CONFIGS[0]
-        initial = {"config_name": preferred, "config": config_text(preferred), "nonce": uuid4().hex}
+        initial = {"config_name": preferred, "config": config_text(preferred), "engine": "jax", "nonce": uuid4().hex}
         super().__init__(data, initial=initial | options.pop("initial", {}), **options)
+        absent = services.absent_engines()
+        self.fields["engine"].help_text = " ".join([ENGINE_HELP, *(f"{reason}." for reason in absent.values())])
 
     def with_named_config(self) -> "LaunchForm":
         """The same form, its config replaced by the one that is named."""
@@ -78,13 +91,13 @@ class LaunchForm(forms.Form):
 
     def plan(self) -> RunPlan | None:
         """The sizes of the run, or None with the reasons at their fields."""
-        return self._ask(lambda: services.plan_run(**self._request("dataset_key", "config", "seed")))
+        return self._ask(lambda: services.plan_run(**self._request("dataset_key", "config", "engine", "seed")))
 
     def launch(self, by) -> Run | None:
         """The run, or None with the reasons at their fields. The same form sent twice launches once."""
 
         def start() -> Run:
-            request = self._request("dataset_key", "config", "seed", "name", "evalset")
+            request = self._request("dataset_key", "config", "engine", "seed", "name", "evalset")
             asked = request | {"evalset": str(request["evalset"] and request["evalset"].pk)}
             key = f"form {self.cleaned_data['nonce']} {sha256_hex(canonical_json(asked))}"
             target, _ = once(user=by, key=key, request=asked, create=lambda: services.launch_run(**request, by=by).pk)

@@ -27,9 +27,9 @@ class RunQuerySet(models.QuerySet):
     def examined_on(self, evalset: EvalSet) -> Self:
         return self.completed().filter(evalset=evalset)
 
-    def pace(self, size: str) -> float | None:
+    def pace(self, size: str, engine: str) -> float | None:
         """Tokens a second of the newest completed run of a model of this size; None before there is one."""
-        runs = self.filter(status=Run.Status.COMPLETED, config__model__size=size).newest_first()
+        runs = self.filter(status=Run.Status.COMPLETED, config__model__size=size, engine=engine).newest_first()
         return next((pace for run in runs[:1] if (pace := run.metrics.get("avg_tokens_per_second"))), None)
 
     def with_dataset(self) -> Self:

@@ -11,8 +11,10 @@ from django.utils import timezone
 from runs import series, verdicts
 from runs.children import run_child
 from runs.models import Run
+from training.engines import SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
 from training.record import RECORD, read_record, write_record
+from training.shapes import OWN_FAMILY
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work, enqueue
 from tunixrt.lib.errors import Refused
@@ -131,13 +133,17 @@ def take_over(run: Run, parent: Path) -> None:
 
 def train_argv(run: Run) -> list[str]:
     """`--resume` always: without a sealed checkpoint it begins at the beginning."""
-    argv = [sys.executable, "-m", "training.train_jax", "--resume"]
+    python = settings.TUNIX_PYTHON if run.engine == TUNIX else sys.executable
+    argv = [str(python), "-m", f"training.{SCRIPTS[run.engine]}", "--resume"]
     argv += ["--config", str(run.directory / CONFIG), "--dataset", run.dataset.key, "--output", str(run.directory)]
     argv += ["--seed", str(run.seed), "--run_id", str(run.pk), "--device", settings.RUN_DEVICE]
     return argv + (["--parent", str(run.parent_id)] if run.parent_id else [])
 
 
 def evaluate_argv(run: Run) -> list[str]:
-    argv = [sys.executable, "-m", "training.eval_run", "--run", str(run.directory)]
+    """Our own engine examines every model of its family, whoever trained it; the others need Tunix for that too."""
+    own = run.config["model"]["family"] == OWN_FAMILY
+    python = sys.executable if own else settings.TUNIX_PYTHON
+    argv = [str(python), "-m", "training.eval_run", "--run", str(run.directory)]
     argv += ["--evalset", str(run.evalset.path), "--name", run.evalset.name]
     return [*argv, "--device", settings.RUN_DEVICE]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from datasets_app.models import Dataset, EvalSet
@@ -12,6 +13,7 @@ from runs import tasks
 from runs.models import Evaluation, Run
 from training.config import MAX_SEED, TrainConfig, named_config
 from training.dataset_file import read_dataset
+from training.engines import ENGINES, check_engine, why_absent
 from training.errors import Fault, Invalid, echo
 from training.json_rules import text_faults
 from training.plan import RunPlan, plan
@@ -59,7 +61,7 @@ def launch_run(
 
     The config is given whole or by the name of one that comes with the package. A seed that nobody gave is drawn.
     Raises Invalid with the places that are wrong, Conflict for a dataset that is not frozen, Unavailable for an engine
-    that this version lacks.
+    that is not installed.
     """
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
     name = _checked_name(name) or f"{dataset.key} · {config_name or resolved.model.name}"
@@ -69,6 +71,7 @@ def launch_run(
         name=name,
         dataset=dataset,
         evalset=evalset or evalset_for(dataset, by),
+        engine=engine,
         config=resolved.to_dict(),
         config_sha256=resolved.sha256(),
         seed=resolved.training.seed,
@@ -84,12 +87,18 @@ def plan_run(
     engine: str = "jax",
 ) -> RunPlan:
     """The sizes of the run that `launch_run` would start, and how long it would take at the pace of the newest
-    completed run of a model of this size. Stores nothing. Raises what `launch_run` raises, and Invalid when the rows
-    do not fit the config."""
+    completed run of a model of this size by this engine. Stores nothing. Raises what `launch_run` raises, and Invalid
+    when the rows do not fit the config."""
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
     planned = plan(resolved, read_dataset(dataset.rows_path))
-    pace = Run.objects.pace(resolved.model.name)
+    pace = Run.objects.pace(resolved.model.name, engine)
     return replace(planned, seconds=planned.tokens / pace) if pace else planned
+
+
+def absent_engines() -> dict[str, str]:
+    """Engines that cannot be used on this machine, each with the reason and the way to install it."""
+    reason = why_absent(settings.TUNIX_PYTHON)
+    return {str(Run.Engine.TUNIX): reason} if reason else {}
 
 
 def cancel_run(*, run: Run, by=None) -> None:
@@ -187,25 +196,26 @@ def _checked(
     dataset_key: object, config: dict | None, config_name: str | None, seed: object, engine: object
 ) -> tuple[Dataset, TrainConfig]:
     """The dataset and the resolved config of a launch."""
-    if engine == Run.Engine.TUNIX:
-        raise Unavailable("The engine tunix is not part of this version of tunixrt. Use the engine jax.")
-    if engine != Run.Engine.JAX:
-        raise Invalid(Fault(("engine",), f"must be jax or tunix, not {echo(engine)}", "unknown_value"))
+    if engine not in ENGINES:
+        raise Invalid(Fault(("engine",), f"must be {' or '.join(ENGINES)}, not {echo(engine)}", "unknown_value"))
     if seed is not None and (type(seed) is not int or not 0 <= seed <= MAX_SEED):
         msg = f"must be a whole number from 0 to {MAX_SEED}, not {echo(seed)}"
         raise Invalid(Fault(("seed",), msg, "number_out_of_range"))
     dataset = _frozen_dataset(dataset_key)
     manifest = {"recipe": dataset.recipe, "instruction": dataset.instruction}
-    return dataset, _checked_config(config, config_name).resolved(manifest=manifest, seed=seed)  # type: ignore[arg-type]
+    resolved = _checked_config(config, config_name, str(engine)).resolved(manifest=manifest, seed=seed)  # type: ignore[arg-type]
+    if reason := absent_engines().get(str(engine)):
+        raise Unavailable(reason)
+    return dataset, resolved
 
 
-def _checked_config(config: dict | None, config_name: str | None) -> TrainConfig:
+def _checked_config(config: dict | None, config_name: str | None, engine: str) -> TrainConfig:
     if (config is None) == (config_name is None):
         raise Invalid(Fault(("config",), "give exactly one of config and config_name", "missing_field"))
-    if config_name is not None:
-        return named_config(config_name)
+    named = None if config_name is None else named_config(config_name)
     try:
-        checked = TrainConfig.from_dict(config)
+        checked = named or TrainConfig.from_dict(config)
+        check_engine(checked, engine)
     except Invalid as invalid:
         raise Invalid(Fault(("config", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
     if checked.eval.evalset is not None:

@@ -16,7 +16,8 @@ from training.files import write_json_atomic
 
 RECORD, TOKENIZER, CHECKPOINTS = "run.json", "tokenizer.json", "checkpoints"  # in a run's directory
 FORMAT_VERSION = 1
-LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tokenizers", "numpy")
+COMMON = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tokenizers", "numpy")
+LIBRARIES = {"jax": COMMON, "tunix": (*COMMON, "google-tunix", "qwix")}
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -26,13 +27,19 @@ def home() -> Path:
 
 
 def new_record(
-    config: TrainConfig, *, run_id: str, dataset_key: str | None, dataset_sha256: str, parent: str | None
+    config: TrainConfig,
+    *,
+    run_id: str,
+    dataset_key: str | None,
+    dataset_sha256: str,
+    parent: str | None,
+    engine: str = "jax",
 ) -> dict[str, Any]:
     """The record of a run of a resolved config that starts now, on this machine."""
     return {
         "format_version": FORMAT_VERSION,
         "run_id": run_id,
-        "engine": "jax",
+        "engine": engine,
         "dataset_key": dataset_key,
         "dataset_sha256": dataset_sha256,
         "recipe": config.data.recipe,
@@ -42,7 +49,7 @@ def new_record(
         "seed": config.training.seed,
         "parent": parent,
         "code_version": code_version(),
-        "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES[engine]}},
         "machine": machine(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from training.errors import Fault, Invalid, echo
 
-FAMILIES = ("gemma3",)
+OWN_FAMILY = "gemma3"  # which both engines compute; the others are Tunix's
+FAMILIES = (OWN_FAMILY, "gemma2", "gemma4", "llama3", "qwen2", "qwen3")
 
 
 @dataclass(frozen=True)

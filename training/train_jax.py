@@ -8,25 +8,34 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from training.command import outcome
 from training.config import MAX_SEED, TrainConfig, load_config
 from training.dataset_file import read_dataset
 from training.engine.runtime import DEVICES, start_jax
+from training.engines import JAX, SCRIPTS, TUNIX, check_engine, require_tunix
 from training.errors import Fault, Invalid, echo
 from training.evalsets import item_from_row, read_evalset
 from training.files import file_sha256
 from training.lifeline import run_lock
 from training.record import RECORD, home, new_record, read_record
 
+if TYPE_CHECKING:
+    from training.engine.loop import Engine
+
 ONE_SOURCE = "Exactly one of --dataset or --data must be provided"
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = _options(argv)
-    return outcome(lambda: _run(options))
+    return train_by(JAX, argv)
+
+
+def train_by(engine: str, argv: list[str] | None) -> int:
+    """Does what the arguments say by one of training.engines.ENGINES; returns the exit code."""
+    options = _options(argv, engine)
+    return outcome(lambda: _run(options, engine))
 
 
 @dataclass(frozen=True)
@@ -40,23 +49,36 @@ class _Work:
     evalset: str
 
 
-def _run(options: argparse.Namespace) -> None:
-    work = _prepare(options)
+def _run(options: argparse.Namespace, engine: str) -> None:
+    if engine == TUNIX:
+        require_tunix()
+    work = _prepare(options, engine)
     start_jax(options.device)
     from training.engine.evaluate import examine_run  # jax may only be imported once its device is chosen
     from training.engine.loop import train
 
     with run_lock(options.output):
-        train(work.config, work.rows, options.output, record=work.record)
+        train(work.config, work.rows, options.output, record=work.record, engine=_learner(engine))
         if options.eval_after_train:
             examine_run(options.output, work.items, evalset=work.evalset)
 
 
-def _prepare(options: argparse.Namespace) -> _Work:
+def _learner(engine: str) -> "Engine":
+    if engine == TUNIX:
+        from training.engine.tunix.pupil import tunix_engine
+
+        return tunix_engine
+    from training.engine.loop import own_engine
+
+    return own_engine
+
+
+def _prepare(options: argparse.Namespace, engine: str) -> _Work:
     earlier = _earlier(options)
     data, manifest = _source(options)
     seed = earlier["seed"] if earlier and options.seed is None else options.seed
     config = load_config(options.config).resolved(manifest=manifest, seed=seed)
+    check_engine(config, engine)
     sha256 = file_sha256(data)
     if manifest and manifest["content_sha256"] != sha256:
         msg = f"{data} is not the file that was frozen: its checksum differs from its manifest's"
@@ -64,13 +86,14 @@ def _prepare(options: argparse.Namespace) -> _Work:
     rows = read_dataset(data)
     record = new_record(
         config,
+        engine=engine,
         run_id=str(options.run_id or uuid4()),
         dataset_key=options.dataset,
         dataset_sha256=sha256,
         parent=str(options.parent) if options.parent else None,
     )
     if earlier:
-        _refuse_change(earlier, config, sha256)
+        _refuse_change(earlier, record, config)
     evalset, items = _evalset(options, config, rows)
     return _Work(config, rows, earlier or record, items, evalset)
 
@@ -96,14 +119,15 @@ def _source(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     return directory / "dataset.jsonl", json.loads((directory / "manifest.json").read_bytes())
 
 
-def _refuse_change(earlier: dict[str, Any], config: TrainConfig, dataset_sha256: str) -> None:
-    """A run goes on with the config and the data it began with, or not at all.
+def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainConfig) -> None:
+    """A run goes on with the config, the data and the engine it began with, or not at all.
 
     Configs are compared as they are read now: one of an older program lacks fields that have defaults since.
     """
     same = {
         "config": TrainConfig.from_dict(earlier["config"]) == config,
-        "dataset": earlier["dataset_sha256"] == dataset_sha256,
+        "dataset": earlier["dataset_sha256"] == now["dataset_sha256"],
+        "engine": earlier["engine"] == now["engine"],
     }
     for what in (what for what, is_same in same.items() if not is_same):
         msg = f"the {what} is not the one this run began with; start a new run instead of resuming this one"
@@ -127,8 +151,9 @@ def _evalset(
     raise Invalid(Fault(("evalset",), msg, "evalset_missing"))
 
 
-def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.train_jax", description="Teaches a model a dataset.")
+def _options(argv: list[str] | None, engine: str) -> argparse.Namespace:
+    prog = f"python -m training.{SCRIPTS[engine]}"
+    parser = argparse.ArgumentParser(prog=prog, description="Teaches a model a dataset.")
     parser.add_argument("--config", type=Path, required=True, help="a YAML or JSON file, see training/configs/")
     parser.add_argument("--dataset", metavar="KEY", help="a frozen dataset in $TUNIXRT_HOME/datasets/")
     parser.add_argument("--data", type=Path, metavar="FILE", help="a JSONL file of dataset rows or traces")

@@ -201,6 +201,7 @@ RUN_HEARTBEAT_SECONDS = env.number("RUN_HEARTBEAT_SECONDS", 10, minimum=1, maxim
 RUN_LEASE_SECONDS = env.number("RUN_LEASE_SECONDS", 9 * RUN_HEARTBEAT_SECONDS, minimum=3, maximum=7200)
 RUN_GRACE_SECONDS = env.number("RUN_GRACE_SECONDS", min(20, RUN_LEASE_SECONDS // 3), minimum=1, maximum=600)
 RUN_DEVICE = env.choice("RUN_DEVICE", "auto", allowed=("auto", "cpu", "gpu", "tpu"))
+TUNIX_PYTHON = env.program("TUNIX_PYTHON", BASE_DIR / ".venv-tunix" / "bin" / "python")
 RUN_MAX_SECONDS = env.number("RUN_MAX_SECONDS", 7 * 24 * 3600, minimum=60, maximum=365 * 24 * 3600)
 if RUN_LEASE_SECONDS < 3 * RUN_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("RUN_LEASE_SECONDS must be at least three times RUN_HEARTBEAT_SECONDS")

@@ -1,6 +1,7 @@
 """Settings from the environment. A wrong value stops the start with its name, its value and what is allowed."""
 
 import os
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -30,6 +31,14 @@ def choice(name: str, default: str, *, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ImproperlyConfigured(f"{name}={value!r}: must be one of {', '.join(allowed)}")
     return value
+
+
+def program(name: str, default: Path) -> Path:
+    """A file that can be executed. The default may be missing: then nobody installed it."""
+    value = os.environ.get(name)
+    if value and not os.access(value, os.X_OK):
+        raise ImproperlyConfigured(f"{name}={value!r}: must be the path of a program")
+    return Path(value).absolute() if value else default
 
 
 def words(name: str, default: str) -> list[str]:

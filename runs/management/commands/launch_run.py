@@ -15,7 +15,7 @@ class Command(BaseCommand):
         names = ", ".join(CONFIGS)
         parser.add_argument("--config", required=True, help=f"a YAML or JSON file, or one of: {names}")
         parser.add_argument("--seed", type=int, help="drawn and recorded when not given")
-        parser.add_argument("--engine", default="jax")
+        parser.add_argument("--engine", default="jax", help="jax, or tunix where Tunix is installed: docs/tunix.md")
         parser.add_argument("--name", default="")
         parser.add_argument("--evalset", metavar="ID", help="the dataset's test split when not given")
         parser.add_argument("--dry-run", action="store_true", help="print the plan and store nothing")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from training.engines import why_absent
 from tunixrt import state
 from tunixrt.lib.commands import Command as BaseCommand
 from tunixrt.lib.errors import Unavailable
@@ -28,7 +29,7 @@ class Command(BaseCommand):
             "checks": {check.name: check.to_dict() for check in found},
             "installed": {"python": platform.python_version(), "django": django.__version__}
             | {name: version(name) for name in ("celery", "jax", "flax", "optax", "orbax-checkpoint", "tokenizers")},
-            "optional": {name: find_spec(name) is not None for name in ("ungar", "tunix")},
+            "optional": {"ungar": find_spec("ungar") is not None, "tunix": why_absent(settings.TUNIX_PYTHON) is None},
         }
         if any(check.state == "down" for check in found):
             raise Unavailable("; ".join(f"{c.name}: {c.detail}" for c in found if c.state == "down"))

@@ -1,0 +1,89 @@
+"""The engines that can compute a run's updates, and what each asks of a config. Known without jax and without Tunix."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from training.config import TrainConfig
+from training.errors import Fault, Invalid
+from training.lifeline import BAD_CONFIG, Failure
+from training.shapes import OWN_FAMILY
+
+JAX, TUNIX = "jax", "tunix"
+ENGINES = (JAX, TUNIX)
+SCRIPTS = {JAX: "train_jax", TUNIX: "train_sft_tunix"}  # in the package training
+TUNIX_VERSIONS = {"google-tunix": "0.1.7", "qwix": "0.1.8"}  # those of requirements-tunix.txt
+INSTALL = "`make tunix` in tunixrt's directory installs it (docs/tunix.md)"
+VERSIONS_OF = "from importlib.metadata import version; import sys; print(*map(version, sys.argv[1:]))"
+
+
+def why_absent(python: Path) -> str | None:
+    """Why Tunix cannot be used by the interpreter `python`, with the way to install it; None when it can.
+
+    The interpreter is asked which versions it has, which imports neither Tunix nor jax there or here.
+    """
+    if not python.exists():
+        return _complaint(())
+    if complaint := _complaint(_versions(python)):
+        _versions.cache_clear()  # somebody may install it while this process lives
+        return complaint
+    return None
+
+
+def require_tunix() -> None:
+    """Raises Failure unless this process has Tunix, in the versions that tunixrt is made for."""
+    if reason := why_absent(Path(sys.executable)):
+        raise Failure(BAD_CONFIG, "engine_missing", reason)
+
+
+def check_engine(config: TrainConfig, engine: str) -> None:
+    """Raises Invalid when this engine cannot do what the config asks for: no field is ignored in silence."""
+    if faults := list({JAX: _jax_faults, TUNIX: _tunix_faults}[engine](config)):
+        raise Invalid(faults)
+
+
+@cache
+def _versions(python: Path) -> tuple[str, ...]:
+    """The versions that an interpreter has of TUNIX_VERSIONS; empty when one is missing."""
+    command = [str(python), "-c", VERSIONS_OF, *TUNIX_VERSIONS]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(done.stdout.split()) if done.returncode == 0 else ()
+
+
+def _complaint(found: tuple[str, ...]) -> str | None:
+    if not found:
+        return f"Tunix is not installed: {INSTALL}"
+    triples = zip(TUNIX_VERSIONS.items(), found, strict=True)
+    differing = [f"{name} {has} instead of {wanted}" for (name, wanted), has in triples if has != wanted]
+    return f"Tunix is installed in other versions ({', '.join(differing)}): {INSTALL}" if differing else None
+
+
+def _jax_faults(config: TrainConfig) -> Iterator[Fault]:
+    if config.model.family != OWN_FAMILY:
+        msg = f"{config.model.family} is computed by the engine tunix only; the engine jax computes {OWN_FAMILY}"
+        yield Fault(("model", "family"), msg, "wrong_value")
+
+
+def _tunix_faults(config: TrainConfig) -> Iterator[Fault]:
+    model, training = config.model, config.training
+    if model.family != OWN_FAMILY and model.weights is None:
+        msg = f"{model.family} is trained from published weights only: name their directory in weights/"
+        yield Fault(("model", "weights"), msg, "missing_field")
+    if training.dtype != "float32":
+        yield Fault(("training", "dtype"), "the engine tunix computes in float32", "wrong_value")
+    if training.microbatch not in (None, config.batch_size):
+        msg = "the engine tunix computes a whole update at once; leave it out"
+        yield Fault(("training", "microbatch"), msg, "wrong_value")
+    if config.mesh.fsdp != 1 or config.mesh.data not in (None, 1):
+        yield Fault(("mesh",), "the engine tunix trains on one device here; leave it out", "wrong_value")
+    if model.lora and model.lora.dropout:
+        msg = "the engine tunix has no dropout that a resumed run could repeat; leave it out"
+        yield Fault(("model", "lora", "dropout"), msg, "wrong_value")
+    if model.lora and ("k_proj" in model.lora.targets) != ("v_proj" in model.lora.targets) and "gemma" in model.family:
+        msg = "k_proj and v_proj are one matrix in Tunix's Gemma: give both or neither"
+        yield Fault(("model", "lora", "targets"), msg, "wrong_value")
