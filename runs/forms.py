@@ -11,6 +11,7 @@ from runs import services
 from runs.models import Run
 from training.canonical import canonical_json, sha256_hex
 from training.config import CONFIGS, MAX_SEED, named_config
+from training.engines import ENGINES, JAX
 from training.errors import Fault, Invalid
 from training.plan import RunPlan
 from training.strict_json import parse_json
@@ -63,7 +64,7 @@ class LaunchForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false"}),
         help_text="What the run will do, as JSON. Every field can be changed here; what is left out takes its default.",
     )
-    engine = forms.ChoiceField(choices=Run.Engine.choices, widget=EngineSelect)
+    engine = forms.ChoiceField(choices=[(name, name) for name in ENGINES], required=False, widget=EngineSelect)
     seed = forms.IntegerField(
         required=False, min_value=0, max_value=MAX_SEED, help_text="Drawn and recorded when left empty."
     )
@@ -78,7 +79,7 @@ class LaunchForm(forms.Form):
 
     def __init__(self, data: Any = None, **options: Any):
         preferred = PREFERRED if PREFERRED in CONFIGS else CONFIGS[0]
-        initial = {"config_name": preferred, "config": config_text(preferred), "engine": "jax", "nonce": uuid4().hex}
+        initial = {"config_name": preferred, "config": config_text(preferred), "engine": JAX, "nonce": uuid4().hex}
         super().__init__(data, initial=initial | options.pop("initial", {}), **options)
         absent = services.absent_engines()
         self.fields["engine"].help_text = " ".join([ENGINE_HELP, *(f"{reason}." for reason in absent.values())])
@@ -107,7 +108,11 @@ class LaunchForm(forms.Form):
 
     def _request(self, *names: str) -> dict[str, Any]:
         given = self.cleaned_data
-        everything = given | {"dataset_key": given["dataset"].key, "config": self._config()}
+        everything = given | {
+            "dataset_key": given["dataset"].key,
+            "config": self._config(),
+            "engine": given["engine"] or JAX,
+        }
         return {name: everything[name] for name in names}
 
     def _config(self) -> Any:

@@ -5,6 +5,22 @@ import pytest
 from datasets_app.services import seed_dataset
 from runs.services import launch_run
 from tests.runs.making import TINY
+from training.engines import TUNIX_VERSIONS
+
+
+@pytest.fixture(autouse=True)
+def no_tunix(settings, tmp_path):
+    """Whatever this machine has, Tunix is absent."""
+    settings.TUNIX_PYTHON = tmp_path / "missing" / "python"
+
+
+@pytest.fixture
+def tunix(settings, tmp_path):
+    """A program in the interpreter's place that has the right Tunix."""
+    settings.TUNIX_PYTHON = tmp_path / "python"
+    settings.TUNIX_PYTHON.write_text(f"#!/bin/sh\necho {' '.join(TUNIX_VERSIONS.values())}\n")
+    settings.TUNIX_PYTHON.chmod(0o755)
+    return settings.TUNIX_PYTHON
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_lines_for_people(dataset, capsys):
         (["launch_run", "--dataset", "chain-test", "--config", "tiny", "--evalset", "x"], "there is no evalset 'x'"),
         (
             ["launch_run", "--dataset", "chain-test", "--config", "tiny", "--engine", "tunix"],
-            "not part of this version",
+            "Tunix is not installed: `make tunix`",
         ),
         (["launch_run", "--dataset", "chain-test", "--config", "no/such.yaml"], "is no file that can be read"),
         (["launch_run", "--dataset", "chain-test", "--config", "tiny", "--name", "\udcff"], "name: "),

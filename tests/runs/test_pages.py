@@ -50,6 +50,24 @@ def test_a_launch_leads_to_its_run(client_in, form, user):
     assert (run.seed, run.created_by, run.config["training"]["steps"]) == (3, user, 4)
 
 
+def test_an_engine_that_is_not_installed_is_offered_disabled_with_the_way_to_install_it(client_in, form):
+    text = page(client_in, "run_launch")
+    assert re.search(r'<option value="tunix"\s+disabled', text)
+    assert "Tunix is not installed: `make tunix`" in text
+    refused = launch(client_in, form, engine="tunix").content.decode()
+    assert "Tunix is not installed" in refused
+    assert Run.objects.count() == 0
+
+
+def test_the_engine_is_chosen_in_the_form_and_shown_with_the_run(client_in, form, tunix):
+    assert "disabled" not in page(client_in, "run_launch").split('name="engine"')[1].split("</select>")[0]
+    launch(client_in, form, engine="tunix")
+    run = Run.objects.get()
+    assert run.engine == "tunix"
+    assert "<dt>Engine</dt><dd>tunix</dd>" in page(client_in, "run_detail", run.pk)
+    assert "<small>tunix</small>" in page(client_in, "run_list")
+
+
 def test_a_double_click_launches_once_and_a_changed_form_again(client_in, form):
     launch(client_in, form)
     launch(client_in, form)

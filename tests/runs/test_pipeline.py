@@ -161,6 +161,14 @@ def test_the_child_gets_the_whole_config_and_no_shell(run):
     assert argv_value(evaluate_argv(run), "--evalset") == str(run.evalset.path)
 
 
+def test_the_child_of_the_other_engine_is_its_script_in_its_environment(dataset, tunix):
+    run = services.launch_run(dataset_key=dataset.key, config=TINY, engine="tunix")
+    assert train_argv(run)[:3] == [str(tunix), "-m", "training.train_sft_tunix"]
+    assert evaluate_argv(run)[:3] == [sys.executable, "-m", "training.eval_run"]  # our own family: either can ask it
+    run.config["model"]["family"] = "qwen3"
+    assert evaluate_argv(run)[0] == str(tunix)
+
+
 def argv_value(argv: list[str], name: str) -> str:
     return argv[argv.index(name) + 1]
 

@@ -113,9 +113,25 @@ def test_a_dataset_that_is_not_frozen_cannot_be_taught(dataset):
         services.launch_run(dataset_key=dataset.key, config=TINY)
 
 
-def test_the_other_engine_says_that_it_is_not_here(dataset):
-    with pytest.raises(Unavailable, match="not part of this version"):
+def test_an_engine_that_is_not_installed_says_how_to_install_it(dataset):
+    with pytest.raises(Unavailable, match="make tunix"):
         services.launch_run(dataset_key=dataset.key, config=TINY, engine="tunix")
+    assert Run.objects.count() == 0
+
+
+def test_the_engine_is_stored_and_the_next_run_of_it_has_it_too(dataset, tunix):
+    run = services.launch_run(dataset_key=dataset.key, config=TINY, engine="tunix")
+    assert Run.objects.get(pk=run.pk).engine == "tunix"
+    assert services.retry_run(run=end(run, Job.Status.FAILED, "no luck")).engine == "tunix"
+
+
+def test_what_the_engine_cannot_do_is_refused_with_its_path(dataset, tunix):
+    wrong = TINY | {"training": {"steps": 1, "dtype": "bfloat16"}}
+    with pytest.raises(Invalid, match="dtype: the engine tunix computes in float32"):
+        services.launch_run(dataset_key=dataset.key, config=wrong, engine="tunix")
+    family = TINY | {"model": {"family": "llama3", "weights": "w"}}
+    with pytest.raises(Invalid, match="family: llama3 is computed by the engine tunix only"):
+        services.launch_run(dataset_key=dataset.key, config=family)
 
 
 def test_an_evalset_can_be_named(dataset):
