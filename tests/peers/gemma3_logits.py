@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import torch
 
-from training.bench_peers import transformers_model
+from training.bench.with_torch import transformers_model
 from training.shapes import ModelShape
 
 with np.load(sys.argv[1]) as stored:

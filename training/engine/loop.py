@@ -202,8 +202,7 @@ def _update(attempt: _Attempt, state: TrainState) -> None:
         loss = attempt.look(update, state.params) if looking else None
         ended = attempt.ending(done, late)
         if saving or ended:
-            judged = loss if task.config.checkpoint.best else None
-            numbers = {"tokens": journal.tokens, "elapsed": journal.elapsed, "valid_loss": judged}
+            numbers = {"tokens": journal.tokens, "elapsed": journal.elapsed, "valid_loss": loss}
             attempt.save(done, state, ended=ended, **numbers)
         if ended:
             return journal.end(done, reason(ended, task.config, attempt.looks))

@@ -1,14 +1,11 @@
 """Starting jax once, the same way for every script: which device, and where compiled programs are kept."""
 
 import os
-from contextlib import suppress
-from pathlib import Path
 
 from training.lifeline import BAD_CONFIG, Failure
 from training.record import compile_cache
 
 DEVICES = {"auto": "", "cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
-CACHE_BYTES = 2 * 2**30  # of compiled programs, those of other machines and compilers included
 
 
 def start_jax(device: str) -> None:
@@ -19,7 +16,6 @@ def start_jax(device: str) -> None:
 
     cache = compile_cache()
     cache.mkdir(parents=True, exist_ok=True)
-    make_room(cache.parent, CACHE_BYTES)
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
@@ -28,22 +24,3 @@ def start_jax(device: str) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise Failure(BAD_CONFIG, "device_unavailable", f"there is no {device} for jax on this machine: {reason}")
-
-
-def make_room(cache: Path, limit: int) -> None:
-    """Deletes the files under `cache` that were not used for longest, until the others have `limit` bytes at most.
-
-    jax has a limit of its own (jax_compilation_cache_max_size), but keeps the times of use in files of its own: one
-    process killed between two writes, and no process stores anything any more.
-    """
-    used: list[tuple[float, int, Path]] = []
-    for path in cache.rglob("*"):
-        with suppress(FileNotFoundError):  # another process makes room too
-            status = path.stat()
-            if path.is_file():
-                used.append((max(status.st_atime, status.st_mtime), status.st_size, path))
-    total = 0
-    for _, size, path in sorted(used, reverse=True):
-        total += size
-        if total > limit:
-            path.unlink(missing_ok=True)

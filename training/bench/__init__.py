@@ -1,0 +1,1 @@
+"""What `training.bench_jax` measures, and how."""
