@@ -29,17 +29,23 @@ class Update(NamedTuple):
 
 
 class Journal:
-    """The writer of one attempt at a run. `tokens` and `elapsed` continue from the checkpoint it starts at."""
+    """The writer of one attempt at a run. `tokens` and `elapsed` continue from the checkpoint it starts at.
 
-    def __init__(self, run_dir: Path, *, step: int, total: int, log_every: int | None, tokens: int, elapsed: float):
+    Without a `run_dir` it counts and fails alike, and writes and says nothing: another process does.
+    """
+
+    def __init__(
+        self, run_dir: Path | None, *, step: int, total: int, log_every: int | None, tokens: int, elapsed: float
+    ):
         self.tokens, self._total = tokens, total
-        self._metrics, self._log = run_dir / METRICS, run_dir / LOG
+        self._run_dir = run_dir
         self._log_every = log_every or max(1, total // LINES_WANTED)
         self._began = time.monotonic() - elapsed
         self._since, self._since_tokens = time.monotonic(), tokens
         self._told = self._speed = self._loss = 0.0
         self._valid_loss: float | None = None
-        self._forget_after(step)
+        if run_dir:
+            _forget_after(step, run_dir / METRICS)
 
     @property
     def elapsed(self) -> float:
@@ -72,11 +78,11 @@ class Journal:
 
     def checkpoint(self, step: int) -> None:
         self.say(f"checkpoint {step} sealed")
-        lifeline.emit("checkpoint", step=step)
+        self._emit("checkpoint", step=step)
 
     def phase(self, message: str) -> None:
         self.say(message)
-        lifeline.emit("phase", message=message)
+        self._emit("phase", message=message)
 
     def warn(self, message: str) -> None:
         """Says what went wrong without ending the run."""
@@ -90,8 +96,8 @@ class Journal:
 
     def flush(self) -> None:
         """Makes metrics.jsonl survive a power loss."""
-        if self._metrics.exists():
-            fsync_file(self._metrics)
+        if self._run_dir and (self._run_dir / METRICS).exists():
+            fsync_file(self._run_dir / METRICS)
 
     def fail(self, code: int, reason: str, message: str) -> NoReturn:
         """Ends the run with a Failure that its log tells of too."""
@@ -101,7 +107,7 @@ class Journal:
     def say(self, message: str) -> None:
         """A line in train.log; a full disk costs the line, not the run."""
         with suppress(OSError):
-            append_line(self._log, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}")
+            self._append(LOG, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}")
 
     def restart_clock(self) -> None:
         """Speed is measured from here: compiling and examining are no training."""
@@ -110,7 +116,7 @@ class Journal:
     def _notice(self, message: str) -> None:
         """A sentence that belongs into the history of the run."""
         self.say(message)
-        lifeline.emit("notice", message=message)
+        self._emit("notice", message=message)
 
     def _line(self, split: str, update: Update, **more: str) -> None:
         numbers = {"loss": update.loss, "learning_rate": update.learning_rate, "grad_norm": update.grad_norm}
@@ -124,7 +130,7 @@ class Journal:
             "epoch": round(update.epoch, 4),
             **more,
         }
-        append_line(self._metrics, json.dumps(line, allow_nan=False))
+        self._append(METRICS, json.dumps(line, allow_nan=False))
 
     def _measure_speed(self) -> None:
         now = time.monotonic()
@@ -136,7 +142,7 @@ class Journal:
         if now - self._told < EVENT_SECONDS and step < self._total:
             return
         self._told = now
-        lifeline.emit(
+        self._emit(
             "progress",
             done=step,
             total=self._total,
@@ -146,9 +152,18 @@ class Journal:
             tokens_per_second=self._speed,
         )
 
-    def _forget_after(self, step: int) -> None:
-        """Drops the lines of updates that are about to be done again, and a torn last line."""
-        if self._metrics.exists():
-            lines = self._metrics.read_bytes().splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith(b"\n") and json.loads(line)["step"] <= step]
-            write_lines_atomic(self._metrics, whole)
+    def _append(self, name: str, line: str) -> None:
+        if self._run_dir:
+            append_line(self._run_dir / name, line)
+
+    def _emit(self, event: str, **fields: object) -> None:
+        if self._run_dir:
+            lifeline.emit(event, **fields)
+
+
+def _forget_after(step: int, metrics: Path) -> None:
+    """Drops the lines of updates that are about to be done again, and a torn last line."""
+    if metrics.exists():
+        lines = metrics.read_bytes().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n") and json.loads(line)["step"] <= step]
+        write_lines_atomic(metrics, whole)

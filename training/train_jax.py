@@ -6,6 +6,7 @@ Needs no Django and no database. Exit codes: see training.lifeline.
 import argparse
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from uuid import UUID, uuid4
 from training.command import outcome
 from training.config import MAX_SEED, TrainConfig, load_config
 from training.dataset_file import read_dataset
-from training.engine.runtime import DEVICES, start_jax
+from training.engine.runtime import DEVICES, Processes, part, start_jax
 from training.engines import JAX, SCRIPTS, TUNIX, check_engine, require_tunix
 from training.errors import Fault, Invalid, echo
 from training.evalsets import item_from_row, read_evalset
@@ -52,14 +53,17 @@ class _Work:
 def _run(options: argparse.Namespace, engine: str) -> None:
     if engine == TUNIX:
         require_tunix()
-    work = _prepare(options, engine)
-    start_jax(options.device)
+    work, together = _prepare(options, engine), _together(options)
+    start_jax(options.device, together)
     from training.engine.evaluate import examine_run  # jax may only be imported once its device is chosen
     from training.engine.loop import train
 
-    with run_lock(options.output):
+    first = together is None or together.index == 0
+    with run_lock(options.output) if first else nullcontext():
         train(work.config, work.rows, options.output, record=work.record, engine=_learner(engine))
-        if options.eval_after_train:
+        if together:
+            part()
+        if options.eval_after_train and first:
             examine_run(options.output, work.items, evalset=work.evalset)
 
 
@@ -77,7 +81,11 @@ def _prepare(options: argparse.Namespace, engine: str) -> _Work:
     earlier = _earlier(options)
     data, manifest = _source(options)
     seed = earlier["seed"] if earlier and options.seed is None else options.seed
-    config = load_config(options.config).resolved(manifest=manifest, seed=seed)
+    config = load_config(options.config)
+    if options.coordinator and seed is None and config.training.seed is None:
+        msg = "is drawn by each process for itself when it is left open; give several processes the same one"
+        raise Invalid(Fault(("training", "seed"), msg, "missing_field"))
+    config = config.resolved(manifest=manifest, seed=seed)
     check_engine(config, engine)
     sha256 = file_sha256(data)
     if manifest and manifest["content_sha256"] != sha256:
@@ -123,9 +131,10 @@ def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainCo
     """A run goes on with the config, the data and the engine it began with, or not at all.
 
     Configs are compared as they are read now: one of an older program lacks fields that have defaults since.
+    The mesh may differ.
     """
     same = {
-        "config": TrainConfig.from_dict(earlier["config"]) == config,
+        "config": TrainConfig.from_dict(earlier["config"]).sha256() == config.sha256(),
         "dataset": earlier["dataset_sha256"] == now["dataset_sha256"],
         "engine": earlier["engine"] == now["engine"],
     }
@@ -165,12 +174,28 @@ def _options(argv: list[str] | None, engine: str) -> argparse.Namespace:
     parser.add_argument("--evalset", type=Path, metavar="FILE", help="for --eval_after_train; else the test split")
     parser.add_argument("--run_id", type=UUID, help="drawn when not given")
     parser.add_argument("--parent", type=UUID, help="the run that this one repeats or goes on from")
+    several = parser.add_argument_group("several processes", "that train together; start this command once for each")
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="where the first of them is found by the others")
+    several.add_argument("--processes", type=int, metavar="N", help="how many there are")
+    several.add_argument("--process", type=int, metavar="I", help="which of them this is, from 0")
     options = parser.parse_args(argv)
     if bool(options.dataset) == bool(options.data):
         parser.error(ONE_SOURCE)
+    if len({value is None for value in (options.coordinator, options.processes, options.process)}) > 1:
+        parser.error("--coordinator, --processes and --process go together")
+    if options.coordinator and engine == TUNIX:
+        parser.error("the engine tunix trains in one process")
+    if options.coordinator and not 0 <= options.process < options.processes:
+        parser.error(f"--process must lie between 0 and {options.processes - 1}")
     if options.evalset and not options.eval_after_train:
         parser.error("--evalset says what to examine on; give --eval_after_train too")
     return options
+
+
+def _together(options: argparse.Namespace) -> Processes | None:
+    if not options.coordinator:
+        return None
+    return Processes(options.coordinator, options.processes, options.process)
 
 
 def _seed(text: str) -> int:

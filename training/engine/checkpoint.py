@@ -37,15 +37,13 @@ def save(directory: Path, step: int, *, params: Params, optimizer: Any, progress
     require_space(directory, (params, optimizer))
     path = directory / str(step)
     _remove(path)  # left by an attempt that was killed
-    raw = partial(ocp.PyTreeCheckpointHandler, use_compression=False)  # trained numbers hardly shrink
-    handlers = {"params": raw(), "optimizer": raw(), "progress": ocp.JsonCheckpointHandler()}
     items = ocp.args.Composite(
         params=ocp.args.PyTreeSave(params),
         optimizer=ocp.args.PyTreeSave(optimizer),
         progress=ocp.args.JsonSave(progress | {"params_sha256": params_sha256(params)}),
     )
     try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler(**handlers)) as checkpointer:
+        with _checkpointer() as checkpointer:
             checkpointer.save(path.absolute(), items)
         _seal(path)
     except BaseException:
@@ -56,15 +54,16 @@ def save(directory: Path, step: int, *, params: Params, optimizer: Any, progress
 
 
 def restore(path: Path, *, params: Params, optimizer: Any) -> tuple[Params, Any, dict[str, Any]]:
-    """(parameters, optimiser state, progress) of a sealed step; the arguments give structure, shapes and types."""
+    """(parameters, optimiser state, progress) of a sealed step; the arguments give structure, shapes, types and
+    where they are held, if that matters."""
     import orbax.checkpoint as ocp
 
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         items = checkpointer.restore(
             path.absolute(),
             ocp.args.Composite(
-                params=ocp.args.StandardRestore(params),
-                optimizer=ocp.args.StandardRestore(optimizer),
+                params=_as(params),
+                optimizer=_as(optimizer),
                 progress=ocp.args.JsonRestore(),
             ),
         )
@@ -75,8 +74,8 @@ def restore_params(path: Path, params: Params) -> Params:
     """The parameters of a sealed step alone; `params` gives structure, shapes and types."""
     import orbax.checkpoint as ocp
 
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        restored = checkpointer.restore(path.absolute(), ocp.args.Composite(params=ocp.args.StandardRestore(params)))
+    with _checkpointer() as checkpointer:
+        restored = checkpointer.restore(path.absolute(), ocp.args.Composite(params=_as(params)))
     return restored["params"]
 
 
@@ -200,6 +199,28 @@ def _remove(path: Path) -> None:
 def _remove_half_written(directory: Path) -> None:
     for leftover in directory.glob("*.orbax-checkpoint-tmp*"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _checkpointer() -> Any:
+    """Orbax for this process alone: the others that train with it have no part in its files."""
+    import orbax.checkpoint as ocp
+
+    alone = ocp.options.MultiprocessingOptions(jax.process_index(), {jax.process_index()}, "alone")
+    # Without compression: trained numbers hardly shrink.
+    arrays = partial(ocp.PyTreeCheckpointHandler, use_compression=False, multiprocessing_options=alone)
+    progress = ocp.JsonCheckpointHandler(multiprocessing_options=alone)
+    options = ocp.CompositeOptions(multiprocessing_options=alone)
+    handler = ocp.CompositeCheckpointHandler(
+        composite_options=options, params=arrays(), optimizer=arrays(), progress=progress
+    )
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
+def _as(tree: Any) -> Any:
+    """How Orbax is asked for arrays like those of `tree`."""
+    import orbax.checkpoint as ocp
+
+    return ocp.args.PyTreeRestore(tree, ocp.checkpoint_utils.construct_restore_args(tree))
 
 
 def _seal(path: Path) -> None:

@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 
 from training.config import TrainConfig
 from training.engine import checkpoint
+from training.engine.mesh import any_of_all, leads, make_mesh, placed, spread_fresh, wait_for_all, whole
 from training.engine.model import Params
 from training.engine.saver import Saver
 from training.engine.step import (
@@ -50,12 +52,14 @@ def train(
     Writes run.json (`record`), tokenizer.json, metrics.jsonl, train.log and checkpoints/. The same arguments give the
     same losses and parameters bit for bit on one machine, however often the process was killed between. Raises
     Invalid when config and rows do not go together (before anything is written), Failure when a loss is no number or
-    a stop was asked for, OSError when the disk is full.
+    a stop was asked for, OSError when the disk is full. Of several processes that train together the first writes;
+    they end together, and all read what was sealed.
     """
     prepared = prepare(config, rows)
     task = _task(config, prepared, engine or own_engine)
-    write_record(run_dir, record)
-    prepared.tokenizer.save(run_dir / TOKENIZER)
+    if leads():
+        write_record(run_dir, record)
+        prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
     for sentence in _opening(plan_prepared(config, prepared, rows)):
         journal.say(sentence)
@@ -74,6 +78,7 @@ class Learner(NamedTuple):
     fresh: Callable[[], TrainState]  # the state before the first update
     step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]  # consumes the state given
     eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
+    mesh: Mesh | None = None  # the devices that share this work; None for one
 
 
 Engine = Callable[[TrainConfig, int, int], Learner]  # of a resolved config, its vocabulary and its number of updates
@@ -82,10 +87,12 @@ Engine = Callable[[TrainConfig, int, int], Learner]  # of a resolved config, its
 def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     """The model of `engine.model`, taught by `engine.step`."""
     shape, optimizer = config.shape(vocab_size), make_optimizer(config.training, total)
+    mesh = make_mesh(config.mesh)
     return Learner(
-        fresh=partial(init_state, shape, optimizer, config.training.seed or 0),
-        step=make_train_step(shape, optimizer),
-        eval_loss=make_eval_loss(shape),
+        fresh=partial(spread_fresh, mesh, partial(init_state, shape, optimizer, config.training.seed or 0)),
+        step=make_train_step(shape, optimizer, mesh=mesh),
+        eval_loss=make_eval_loss(shape, mesh=mesh),
+        mesh=mesh,
     )
 
 
@@ -143,7 +150,9 @@ class _Attempt:
     def save(self, done: int, state: TrainState, **progress: Any) -> None:
         """Saves the state after `done` updates and what the next attempt needs to go on as if it were this one."""
         progress = {"looks": self.looks} | progress | _place(self.task, self.record, done)
-        self.saver.save(done, params=state.params, optimizer=state.opt_state, progress=progress)
+        params, optimizer = whole((state.params, state.opt_state))
+        if leads():
+            self.saver.save(done, params=params, optimizer=optimizer, progress=progress)
 
     def ending(self, done: int, late: bool) -> str | None:
         """How the run ends before its last update, if it does."""
@@ -155,11 +164,15 @@ class _Attempt:
 def _begin(task: _Task, run_dir: Path, record: dict[str, Any]) -> tuple[TrainState, dict[str, Any], Journal]:
     """The state to go on from and its progress: the newest sealed checkpoint's, or a fresh one without."""
     directory = run_dir / CHECKPOINTS
-    unsealed, damaged = checkpoint.remove_unsealed(directory), checkpoint.set_damaged_aside(directory)
+    unsealed: list[int] = []
+    damaged: list[int] = []
+    if leads():
+        unsealed, damaged = checkpoint.remove_unsealed(directory), checkpoint.set_damaged_aside(directory)
+    wait_for_all("the checkpoints that are there count")
     newest = next((directory / str(step) for step in reversed(checkpoint.steps(directory))), None)
     state, progress = _restore(task, newest, record) if newest else (task.learner.fresh(), {})
     journal = Journal(
-        run_dir,
+        run_dir if leads() else None,
         step=int(state.step),
         total=task.total,
         log_every=task.config.training.log_every,
@@ -190,7 +203,7 @@ def _update(attempt: _Attempt, state: TrainState) -> None:
         waiting = done, batch, metrics
         saver.poll()
 
-        late, stopping = out_of_time(training, journal.elapsed), stop_requested()
+        late, stopping = any_of_all(out_of_time(training, journal.elapsed), stop_requested())
         looking = late or attempt.wants_look(done)
         saving = late or stopping or done == task.total or done % every == 0
         if not (looking or saving or done == first):
@@ -254,7 +267,7 @@ def _place(task: _Task, record: dict[str, Any], done: int) -> dict[str, Any]:
 
 def _restore(task: _Task, path: Path, record: dict[str, Any]) -> tuple[TrainState, dict[str, Any]]:
     """The state of a sealed checkpoint. Raises Invalid when it belongs to other data, or another seed or config."""
-    like, done = jax.eval_shape(task.learner.fresh), int(path.name)
+    like, done = placed(task.learner.mesh, jax.eval_shape(task.learner.fresh)), int(path.name)
     params, optimizer, progress = checkpoint.restore(path, params=like.params, optimizer=like.opt_state)
     for name, here in _place(task, record, done).items():
         there = progress.get(name, here)  # older ones know their position only

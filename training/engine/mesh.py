@@ -65,12 +65,39 @@ def share(mesh: Mesh | None, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole(tree: Any) -> Any:
-    """The arrays of `tree` in the memory of every process."""
+    """`tree` as this process can read it: arrays of which other processes hold parts come into its memory."""
     return jax.tree.map(_whole, tree)
 
 
-def _whole(array: Array) -> np.ndarray:
-    return np.asarray(array) if array.is_fully_addressable else multihost_utils.process_allgather(array, tiled=True)
+def placed(mesh: Mesh | None, tree: Any) -> Any:
+    """Arrays without values, which say besides shape and type how they are held."""
+
+    def place(array: Any, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
+
+    return jax.tree.map(place, tree, held(mesh, tree)) if mesh else tree
+
+
+def leads() -> bool:
+    """Whether this process writes the files; of several that train together, the first does."""
+    return jax.process_index() == 0
+
+
+def wait_for_all(moment: str) -> None:
+    """Returns when every process has come to this `moment`."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(moment)
+
+
+def any_of_all(*flags: bool) -> tuple[bool, ...]:
+    """Which of the flags some process has up, the same in all: whoever stops alone leaves the others waiting."""
+    if jax.process_count() == 1:
+        return flags
+    return tuple(multihost_utils.process_allgather(np.array(flags)).any(axis=0).tolist())
+
+
+def _whole(array: Array) -> Any:
+    return array if array.is_fully_addressable else multihost_utils.process_allgather(array, tiled=True)
 
 
 def _put(array: Any, sharding: NamedSharding) -> Array:

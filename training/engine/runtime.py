@@ -1,15 +1,29 @@
 """Starting jax once, the same way for every script: which device, and where compiled programs are kept."""
 
 import os
+from dataclasses import dataclass
 
-from training.lifeline import BAD_CONFIG, Failure
+from training.lifeline import BAD_CONFIG, TRANSIENT, Failure
 from training.record import compile_cache
 
 DEVICES = {"auto": "", "cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
+JOIN_SECONDS = 60  # in which all processes must have begun
 
 
-def start_jax(device: str) -> None:
-    """Imports jax for `device`, one of DEVICES. Raises Failure when this machine has no such device."""
+@dataclass(frozen=True)
+class Processes:
+    """Several processes that train together, on one machine or many, and which of them this one is."""
+
+    coordinator: str  # host:port of the first, where they find each other
+    number: int
+    index: int  # from 0
+
+
+def start_jax(device: str, processes: Processes | None = None) -> None:
+    """Imports jax for `device`, one of DEVICES, and finds the other `processes` if there are any.
+
+    Raises Failure when this machine has no such device or the others do not come.
+    """
     if DEVICES[device]:
         os.environ["JAX_PLATFORMS"] = DEVICES[device]
     import jax  # reads the variable above
@@ -19,8 +33,35 @@ def start_jax(device: str) -> None:
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    if processes:
+        _join(processes)
     try:
         jax.devices()
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise Failure(BAD_CONFIG, "device_unavailable", f"there is no {device} for jax on this machine: {reason}")
+
+
+def part() -> None:
+    """Ends what several processes have in common; from here on each may go on or end by itself."""
+    import jax
+
+    jax.distributed.shutdown()
+
+
+def _join(processes: Processes) -> None:
+    import jax
+
+    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which is ours
+    try:
+        jax.distributed.initialize(
+            coordinator_address=processes.coordinator,
+            num_processes=processes.number,
+            process_id=processes.index,
+            initialization_timeout=JOIN_SECONDS,
+            shutdown_timeout_seconds=JOIN_SECONDS,
+            coordinator_bind_address=processes.coordinator,  # and no other address of this machine
+        )
+    except Exception as error:
+        msg = f"the {processes.number} processes did not find each other at {processes.coordinator}: {error}"
+        raise Failure(TRANSIENT, "processes_missing", msg)
