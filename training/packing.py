@@ -16,6 +16,9 @@ from training.renderers import Row
 from training.tokenizer import Tokenizer
 
 
+LENGTH_STEP = 16  # places; the length of padded sequences is a multiple of this
+
+
 @dataclass(frozen=True)
 class Example:
     """A row in tokens: `<bos>`, prompt, response. The loss falls on what follows the first `prompt_length`."""
@@ -75,14 +78,15 @@ def pack(lengths: Sequence[int], capacity: int, order: Sequence[int]) -> list[li
 class PackedData:
     """Batches of a list of examples, by number, for as many epochs as are asked for.
 
-    Every example must fit `length`. Batches run over the end of an epoch into the next, so each row is seen equally
+    Every example must fit `length`; without packing, sequences are only as long as the longest example needs. Batches run over the end of an epoch into the next, so each row is seen equally
     often; with `epochs` the last batch ends in empty sequences.
     """
 
     def __init__(
         self, examples: Sequence[Example], *, length: int, batch_size: int, packing: bool, seed: int, epochs: int | None
     ):
-        self._examples, self._length, self._batch_size = examples, length, batch_size
+        self._examples, self._batch_size = examples, batch_size
+        self.length = length if packing else min(length, _rounded_up(max(example.length for example in examples)))
         self._packing, self._seed, self._epochs = packing, seed, epochs
         self._groups_of = lru_cache(maxsize=2)(self._groups)
         self.sequences = len(self._groups_of(0))  # an epoch
@@ -96,7 +100,7 @@ class PackedData:
 
     def batch(self, number: int) -> Batch:
         """The batch with this number, from 0."""
-        return _fill(self._examples, self._sequences(number), self._length)
+        return _fill(self._examples, self._sequences(number), self.length)
 
     def row_ids(self, number: int) -> list[list[str]]:
         """The rows of a batch: ids by sequence, in order of their segments."""
@@ -109,7 +113,7 @@ class PackedData:
     @property
     def fill(self) -> float:
         """The share of places that hold a row."""
-        return sum(example.length for example in self._examples) / (self.sequences * self._length)
+        return sum(example.length for example in self._examples) / (self.sequences * self.length)
 
     def _sequences(self, number: int) -> list[list[int]]:
         first = number * self._batch_size
@@ -125,8 +129,13 @@ class PackedData:
         order = generator.permutation(len(self._examples)).tolist()
         if not self._packing:
             return [[index] for index in order]
-        groups = pack([example.length for example in self._examples], self._length, order)
+        groups = pack([example.length for example in self._examples], self.length, order)
         return [groups[index] for index in generator.permutation(len(groups))]
+
+
+def _rounded_up(length: int) -> int:
+    """Odd lengths would gain nothing: vectors and cache lines are filled anyway."""
+    return -(-length // LENGTH_STEP) * LENGTH_STEP
 
 
 def _fill(examples: Sequence[Example], sequences: list[list[int]], length: int) -> Batch:

@@ -100,7 +100,7 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) 
     data = training_data(config, prepared.train)
     shape = config.shape(prepared.tokenizer.vocab_size)
     updates = total_updates(config, data)
-    places = config.batch_size * config.data.max_length
+    places = config.batch_size * data.length
     return RunPlan(
         parameters=parameter_count(shape),
         vocab_size=shape.vocab_size,

@@ -25,6 +25,14 @@ def test_packing_loses_nothing_and_overfills_nothing(lengths, rng):
     assert len(groups) == len(pack(lengths, 20, range(len(lengths))))  # the order mixes, it does not waste
 
 
+def test_without_packing_sequences_are_as_long_as_the_longest_row_needs():
+    padded = data([3, 17, 5], length=512, batch_size=3, packing=False)
+    assert padded.batch(0).tokens.shape == (3, 32)
+    assert padded.fill == 25 / 96
+    assert data([3, 17, 5], length=20, packing=False).batch(0).tokens.shape == (2, 20)
+    assert data([3, 17, 5], length=512, packing=True).batch(0).tokens.shape == (2, 512)
+
+
 def test_best_fit_takes_the_tightest_room():
     assert pack([6, 5, 3, 4], 10, range(4)) == [[0, 3], [1, 2]]
 
