@@ -15,7 +15,6 @@ import numpy as np
 from training.renderers import Row
 from training.tokenizer import Tokenizer
 
-
 LENGTH_STEP = 16  # places; the length of padded sequences is a multiple of this
 
 
@@ -78,8 +77,9 @@ def pack(lengths: Sequence[int], capacity: int, order: Sequence[int]) -> list[li
 class PackedData:
     """Batches of a list of examples, by number, for as many epochs as are asked for.
 
-    Every example must fit `length`; without packing, sequences are only as long as the longest example needs. Batches run over the end of an epoch into the next, so each row is seen equally
-    often; with `epochs` the last batch ends in empty sequences.
+    Every example must fit `length`; without packing, sequences are only as long as the longest example needs. Batches
+    run over the end of an epoch into the next, so each row is seen equally often; with `epochs` the last batch ends in
+    empty sequences.
     """
 
     def __init__(
