@@ -10,7 +10,7 @@ from runs import series
 from training.record import read_record
 
 FIGURES = ("step", "split", "loss", "grad_norm", "learning_rate", "tokens")  # the others measure the machine
-INPUTS = ("config_sha256", "dataset_sha256", "seed", "code_version", "libraries", "machine")
+INPUTS = ("config_sha256", "dataset_sha256", "weights", "seed", "code_version", "libraries", "machine")
 
 
 def differences(base: Path, other: Path) -> list[str]:
@@ -52,8 +52,9 @@ def _step(progress: Path) -> int:
 
 
 def _inputs(base: Path, other: Path) -> list[str]:
-    mine, theirs = (read_record(directory) for directory in (base, other))
-    return [_difference(name, mine[name], theirs[name]) for name in INPUTS if mine[name] != theirs[name]]
+    records = [read_record(directory) for directory in (base, other)]
+    given = {name: [record.get(name) for record in records] for name in INPUTS}
+    return [_difference(name, mine, theirs) for name, (mine, theirs) in given.items() if mine != theirs]
 
 
 def _difference(name: str, mine: Any, theirs: Any) -> str:

@@ -18,6 +18,7 @@ from training.errors import Fault, Invalid, echo
 from training.json_rules import text_faults
 from training.plan import RunPlan, plan
 from training.results import Comparison, compare
+from training.tensor_files import check_weights
 from tunixrt.jobs import work
 from tunixrt.jobs.work import enqueue
 from tunixrt.lib.errors import Conflict, Rule, Unavailable
@@ -216,6 +217,8 @@ def _checked_config(config: dict | None, config_name: str | None, engine: str) -
     try:
         checked = named or TrainConfig.from_dict(config)
         check_engine(checked, engine)
+        if checked.model.weights:
+            check_weights(checked.model.weights, checked.model.family)
     except Invalid as invalid:
         raise Invalid(Fault(("config", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
     if checked.eval.evalset is not None:

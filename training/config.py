@@ -15,6 +15,7 @@ from typing import Any
 from training import strict_json
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
+from training.published import find_weights, read_shape, unusable
 from training.renderers import RECIPES, TRACE_SFT, find_recipe
 from training.shapes import FAMILIES, SIZES, ModelShape, model_shape
 from training.strict_yaml import parse_yaml
@@ -232,8 +233,16 @@ class TrainConfig:
         return (training.batch_size or DEFAULT_BATCH) * training.gradient_accumulation
 
     def shape(self, vocab_size: int) -> ModelShape:
-        """The model's dimensions over a vocabulary of `vocab_size` tokens."""
-        return model_shape(self.model.size or DEFAULT_SIZE, vocab_size)
+        """The model's dimensions over a vocabulary of `vocab_size` tokens; published weights may have room for more.
+
+        Raises Invalid when the weights are not installed, or no model of ours, or have room for fewer.
+        """
+        if not self.model.weights:
+            return model_shape(self.model.size or DEFAULT_SIZE, vocab_size)
+        shape = read_shape(find_weights(self.model.weights))
+        if vocab_size > shape.vocab_size:
+            raise unusable(f"their tokenizer has {vocab_size} tokens and their embedding {shape.vocab_size}")
+        return shape
 
     def sha256(self) -> str:
         """The hash of all but the mesh, which says where the same is computed."""

@@ -8,6 +8,7 @@ from typing import Any
 from training.config import DataConfig, TrainConfig
 from training.errors import Fault, Invalid, echo
 from training.packing import Example, PackedData, encode_example
+from training.published import TOKENIZER_FILE, find_weights
 from training.renderers import Row
 from training.shapes import ModelShape, parameter_count
 from training.tokenizer import Tokenizer, tokenizer_for
@@ -57,14 +58,14 @@ def plan(config: TrainConfig, rows: Sequence[Row]) -> RunPlan:
 
 
 def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
-    """Trains the tokenizer on the train split and encodes what is taught and what is watched.
+    """Encodes what is taught and what is watched, with a tokenizer learned from the train split or that of the weights.
 
     Raises Invalid when there is nothing to train on, or when a row does not fit and the config wants that to be an
     error. No row is ever cut.
     """
     data = config.data
     recipe, instruction = data.recipe or "", data.system_instruction or ""
-    tokenizer = tokenizer_for(rows, instruction, config.tokenizer.vocab_size)
+    tokenizer = _tokenizer(config, rows, instruction)
     examples = {
         split: [
             encode_example(tokenizer, row, recipe=recipe, instruction=instruction)
@@ -117,6 +118,12 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) 
 def total_updates(config: TrainConfig, data: PackedData) -> int:
     """Updates of the whole run, however the config says it."""
     return config.training.steps or len(data)
+
+
+def _tokenizer(config: TrainConfig, rows: Iterable[Row], instruction: str) -> Tokenizer:
+    if config.model.weights:
+        return Tokenizer.load(find_weights(config.model.weights) / TOKENIZER_FILE)
+    return tokenizer_for(rows, instruction, config.tokenizer.vocab_size)
 
 
 def _judge_overlong(overlong: dict[str, int], data: DataConfig) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,17 +14,15 @@ from training.canonical import sha256_hex
 from training.config import TrainConfig
 from training.errors import Fault, Invalid
 from training.files import write_json_atomic
+from training.home import REPOSITORY, home
+from training.published import find_weights, fingerprint
+from training.shapes import ModelShape
+from training.tensor_files import check_weights
 
 RECORD, TOKENIZER, CHECKPOINTS = "run.json", "tokenizer.json", "checkpoints"  # in a run's directory
 FORMAT_VERSION = 1
 COMMON = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tokenizers", "numpy")
 LIBRARIES = {"jax": COMMON, "tunix": (*COMMON, "google-tunix", "qwix")}
-REPOSITORY = Path(__file__).parent.parent
-
-
-def home() -> Path:
-    """Where data lives: `TUNIXRT_HOME`, or `var/` at the root of the repository."""
-    return Path(os.environ.get("TUNIXRT_HOME") or REPOSITORY / "var")
 
 
 def new_record(
@@ -47,12 +46,30 @@ def new_record(
         "config": config.to_dict(),
         "config_sha256": config.sha256(),
         "seed": config.training.seed,
+        "weights": describe_weights(config),
         "parent": parent,
         "code_version": code_version(),
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES[engine]}},
         "machine": machine(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
+
+
+def describe_weights(config: TrainConfig) -> dict[str, Any] | None:
+    """What the weights of a config are: name, SHA-256 of each file, shape. Reads the files whole. Raises Invalid."""
+    if config.model.weights is None:
+        return None
+    shape = check_weights(config.model.weights, config.model.family)
+    files = fingerprint(find_weights(config.model.weights))
+    return {"name": config.model.weights, "files": files, "shape": shape and asdict(shape)}
+
+
+def recorded_shape(record: dict[str, Any], vocab_size: int) -> ModelShape:
+    """The model of a run whose tokenizer has `vocab_size` tokens; its weights need not be installed any more."""
+    weights = record.get("weights")
+    if weights and weights["shape"]:
+        return ModelShape(**weights["shape"])
+    return TrainConfig.from_dict(record["config"]).shape(vocab_size)
 
 
 def write_record(run_dir: Path, record: dict[str, Any]) -> None:

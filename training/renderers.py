@@ -17,6 +17,18 @@ END_OF_TURN = "<end_of_turn>"
 
 Row = Mapping[str, Any]
 
+# The same turns for libraries that render chats with Jinja. A system turn is what we call the instruction.
+CHAT_TEMPLATE = (
+    "{{ bos_token }}"
+    "{% set instruction = messages[0].content if messages[0].role == 'system' else '' %}"
+    "{% for message in (messages[1:] if messages[0].role == 'system' else messages) %}"
+    f"{{{{ '{START_OF_TURN}' + ('model' if message.role == 'assistant' else message.role) + '\n' }}}}"
+    "{{ instruction + '\n\n' if loop.first and instruction else '' }}"
+    f"{{{{ message.content + '{END_OF_TURN}\n' }}}}"
+    "{% endfor %}"
+    f"{{{{ '{START_OF_TURN}model\n' if add_generation_prompt else '' }}}}"
+)
+
 
 class Frame(NamedTuple):
     """What stands directly before and after a part of a response."""

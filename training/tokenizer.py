@@ -1,7 +1,9 @@
-"""Text to token ids and back: a byte-level BPE, learned from a dataset's train rows and saved with the run.
+"""Text to token ids and back: a byte-level BPE, learned from a dataset's train rows and saved with the run, or the
+tokenizer that published weights were taught with.
 
-Any text goes in and comes out unchanged. Digits are always single tokens, so that numbers have one spelling. Control
-tokens enter by their ids only: `<end_of_turn>` inside a person's text is encoded as the characters it is.
+Any text goes in and comes out of a learned one unchanged, and digits are always single tokens, so that numbers have
+one spelling. Control tokens enter by their ids only: `<end_of_turn>` inside a person's text is encoded as the
+characters it is.
 """
 
 import re
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer as Backend
-from tokenizers import decoders, models, pre_tokenizers, trainers
+from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from training.errors import Fault, Invalid
 from training.files import write_atomic
@@ -31,7 +33,8 @@ from training.renderers import (
 )
 
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", START_OF_TURN, END_OF_TURN)  # ids 0 to 5, the first four as Gemma
-CONTROLS = {token: np.int32(number).tobytes() for number, token in enumerate(SPECIAL_TOKENS)}
+SPACE = "\u2581"  # what stands for a space in Gemma's tokens
+BYTE = re.compile("<0x([0-9A-F]{2})>")  # its tokens for the bytes of characters that have none
 BEGIN = Segment("<bos>", control=True)
 # Of a train split: more change few merges, and cost time and memory.
 LEARNED_ROWS, LEARNED_CHARACTERS = 20_000, 40_000_000
@@ -81,12 +84,15 @@ def _sampled_texts(rows: Iterable[Row], instruction: str) -> Iterator[str]:
 class Tokenizer:
     """Turns rows into token ids; make one with `train` or `load`."""
 
-    pad_id, eos_id, bos_id, unk_id, start_of_turn_id, end_of_turn_id = range(len(SPECIAL_TOKENS))
-
     def __init__(self, backend: Backend):
+        """`backend` has all SPECIAL_TOKENS and is a learned one or, with byte fallback, of Gemma's construction."""
         backend.encode_special_tokens = True  # a turn token within text is text
         self._backend = backend
-        self._pieces = Pieces(backend)
+        self._is_learned = not backend.model.byte_fallback
+        self._encode_text = Pieces(backend).encode if self._is_learned else self._by_backend
+        ids = [backend.token_to_id(token) or 0 for token in SPECIAL_TOKENS]
+        self.pad_id, self.eos_id, self.bos_id, self.unk_id, self.start_of_turn_id, self.end_of_turn_id = ids
+        self._controls = {token: np.int32(number).tobytes() for token, number in zip(SPECIAL_TOKENS, ids, strict=True)}
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int) -> "Tokenizer":
@@ -109,25 +115,37 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
-        """Reads what `save` wrote. Raises Invalid when the file is no tokenizer of ours."""
+        """Reads what `save` wrote, or a published tokenizer.json. Raises Invalid when the file is neither."""
         text = path.read_text(encoding="utf-8")
         try:
-            tokenizer = cls(Backend.from_str(text))
+            backend = Backend.from_str(text)
         except Exception as error:  # the backend raises bare Exception
             raise Invalid(Fault(("tokenizer",), f"{path} is no tokenizer: {error}", "tokenizer"))
-        if [tokenizer._backend.token_to_id(token) for token in SPECIAL_TOKENS] != list(range(len(SPECIAL_TOKENS))):
-            raise Invalid(Fault(("tokenizer",), f"{path} lacks the turn tokens this model is taught with", "tokenizer"))
-        if repr(tokenizer._backend.pre_tokenizer) != repr(_pre_tokenizer()):
-            raise Invalid(Fault(("tokenizer",), f"{path} cuts texts otherwise than this model was taught", "tokenizer"))
-        return tokenizer
+        if wrong := _fault_of(backend):
+            raise Invalid(Fault(("tokenizer",), f"{path} {wrong}", "tokenizer"))
+        return cls(backend)
 
     def save(self, path: Path) -> None:
         write_atomic(path, self._backend.to_str(pretty=True))
 
+    def publish(self, path: Path) -> None:
+        """As `save`, for libraries that encode a text at once: theirs then begins with `<bos>`, as Gemma's does."""
+        copy = Backend.from_str(self._backend.to_str())
+        begin = BEGIN.text
+        copy.post_processor = processors.TemplateProcessing(
+            single=f"{begin} $A", pair=f"{begin} $A {begin}:1 $B:1", special_tokens=[(begin, self.bos_id)]
+        )
+        write_atomic(path, copy.to_str(pretty=True))
+
     @property
     def vocab_size(self) -> int:
-        """How many tokens there are; few texts may teach fewer than were asked for."""
-        return self._backend.get_vocab_size()
+        """How many rows an embedding needs; few texts may teach fewer tokens than were asked for.
+
+        Control tokens that are never encoded do not count: text models have no row for Gemma's token of images.
+        """
+        added = self._backend.get_added_tokens_decoder()
+        never = {number for number, token in added.items() if token.special and token.content not in SPECIAL_TOKENS}
+        return 1 + max(number for number in self._backend.get_vocab().values() if number not in never)
 
     def encode_prompt(self, prompt: str, instruction: str) -> list[int]:
         """`<bos>` and the prefix that the model answers to."""
@@ -148,7 +166,11 @@ class Tokenizer:
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes that a token stands for: a part of a character's UTF-8 or more; a control token's name."""
-        return (self._backend.id_to_token(token_id) or "").translate(BYTES).encode("latin-1")
+        token = self._backend.id_to_token(token_id) or ""
+        if self._is_learned:
+            return token.translate(BYTES).encode("latin-1")
+        byte = BYTE.fullmatch(token)
+        return bytes.fromhex(byte[1]) if byte else token.replace(SPACE, " ").encode()
 
     def _prompt(self, prompt: str, instruction: str) -> np.ndarray:
         return self._encode([BEGIN, *prompt_segments(prompt, instruction)])
@@ -157,8 +179,27 @@ class Tokenizer:
         return self._encode(response_segments(row, recipe))
 
     def _encode(self, segments: Iterable[Segment]) -> np.ndarray:
-        parts = [CONTROLS[part.text] if part.control else self._pieces.encode(part.text) for part in segments]
+        parts = [self._controls[part.text] if part.control else self._encode_text(part.text) for part in segments]
         return np.frombuffer(b"".join(parts), np.int32)
+
+    def _by_backend(self, text: str) -> bytes:
+        return np.array(self._backend.encode(text, add_special_tokens=False).ids, np.int32).tobytes()
+
+
+def _fault_of(backend: Backend) -> str:
+    """Why a tokenizer is neither a learned one nor one of Gemma's construction; "" when it is."""
+    ids = [backend.token_to_id(token) for token in SPECIAL_TOKENS]
+    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    if None in ids or not special.issuperset(SPECIAL_TOKENS):
+        return "lacks the turn tokens this model is taught with"
+    if not isinstance(backend.model, models.BPE):
+        return "is no byte-pair tokenizer"
+    if backend.model.byte_fallback:
+        return ""
+    if ids != list(range(len(SPECIAL_TOKENS))):
+        return "lacks the turn tokens this model is taught with"
+    cuts_alike = repr(backend.pre_tokenizer) == repr(_pre_tokenizer())
+    return "" if cuts_alike else "cuts texts otherwise than this model was taught"
 
 
 def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:

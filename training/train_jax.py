@@ -20,8 +20,9 @@ from training.engines import JAX, SCRIPTS, TUNIX, check_engine, require_tunix
 from training.errors import Fault, Invalid, echo
 from training.evalsets import item_from_row, read_evalset
 from training.files import file_sha256
+from training.home import home
 from training.lifeline import run_lock
-from training.record import RECORD, home, new_record, read_record
+from training.record import RECORD, new_record, read_record
 
 if TYPE_CHECKING:
     from training.engine.loop import Engine
@@ -128,7 +129,7 @@ def _source(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
 
 
 def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainConfig) -> None:
-    """A run goes on with the config, the data and the engine it began with, or not at all.
+    """A run goes on with the config, the data, the weights and the engine it began with, or not at all.
 
     Configs are compared as they are read now: one of an older program lacks fields that have defaults since.
     The mesh may differ.
@@ -136,10 +137,11 @@ def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainCo
     same = {
         "config": TrainConfig.from_dict(earlier["config"]).sha256() == config.sha256(),
         "dataset": earlier["dataset_sha256"] == now["dataset_sha256"],
+        "weights": earlier.get("weights") == now["weights"],
         "engine": earlier["engine"] == now["engine"],
     }
     for what in (what for what, is_same in same.items() if not is_same):
-        msg = f"the {what} is not the one this run began with; start a new run instead of resuming this one"
+        msg = f"the {what} changed since this run began; start a new run instead of resuming this one"
         raise Invalid(Fault((what,), msg, f"{what}_changed"))
 
 

@@ -13,8 +13,8 @@ from tests.datasets.rows import found_by, make_row, taught_by, texts
 from training import judges
 from training.judges import judge_output
 from training.packing import encode_example
-from training.renderers import REASONING_TAGS, RECIPES, TRACE_SFT, plain_response
-from training.tokenizer import Tokenizer
+from training.renderers import END_OF_TURN, REASONING_TAGS, RECIPES, TRACE_SFT, plain_response
+from training.tokenizer import SPECIAL_TOKENS, Tokenizer
 
 
 def test_gates_say_what_they_check_in_words_that_stay():
@@ -108,7 +108,7 @@ def test_a_training_prefix_that_evaluation_does_not_feed_is_found():
 
     found = found_by("prompt_parity", [make_row("Two?")], tokenizer=Shifted)["findings"][0]
     plain = taught_by([make_row("Two?")]).tokenizer.encode_prompt("Two?", "Add")
-    assert found["token"] == plain.index(Tokenizer.end_of_turn_id)
+    assert found["token"] == plain.index(SPECIAL_TOKENS.index(END_OF_TURN))
     assert found["why"] == f"training and evaluation differ from token {found['token']} on"
 
 

@@ -134,6 +134,13 @@ def test_what_the_engine_cannot_do_is_refused_with_its_path(dataset, tunix):
         services.launch_run(dataset_key=dataset.key, config=family)
 
 
+def test_weights_that_are_not_installed_are_refused_at_their_field(dataset):
+    named = TINY | {"model": {"weights": "gemma-3-270m"}}
+    with pytest.raises(Invalid, match="there are no weights 'gemma-3-270m'") as caught:
+        services.launch_run(dataset_key=dataset.key, config=named)
+    assert caught.value.faults[0].loc == ("config", "model", "weights")
+
+
 def test_an_evalset_can_be_named(dataset):
     first = services.launch_run(dataset_key=dataset.key, config=TINY)
     assert services.launch_run(dataset_key=dataset.key, config=TINY, evalset=first.evalset).evalset == first.evalset

@@ -4,7 +4,8 @@ import pytest
 
 from training.config import TrainConfig
 from training.errors import Invalid
-from training.record import compile_cache, home, new_record, read_record, write_record
+from training.home import home
+from training.record import compile_cache, new_record, read_record, write_record
 
 CONFIG = TrainConfig.from_dict({"training": {"steps": 1}}).resolved(seed=2**63 - 1)
 

@@ -23,7 +23,7 @@ from training.files import write_atomic, write_json_atomic, write_lines_atomic
 from training.judges import JUDGES, clean_output, judge_output
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
-from training.record import CHECKPOINTS, TOKENIZER, read_record
+from training.record import CHECKPOINTS, TOKENIZER, read_record, recorded_shape
 from training.results import compare, delta_report, summarise
 from training.shapes import ModelShape
 from training.tokenizer import Tokenizer
@@ -119,7 +119,7 @@ def load_model(path: Path) -> Model:
     record = read_record(run_dir)
     config = TrainConfig.from_dict(record["config"])
     tokenizer = Tokenizer.load(run_dir / TOKENIZER)
-    shape = config.shape(tokenizer.vocab_size)
+    shape = recorded_shape(record, tokenizer.vocab_size)
     params = checkpoint.restore_params(found, jax.eval_shape(lambda: init_params(shape, 0)))
     return Model(int(found.name), params, shape, tokenizer, config, record["run_id"])
 

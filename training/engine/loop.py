@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +14,8 @@ from jax.sharding import Mesh
 
 from training.config import TrainConfig
 from training.engine import checkpoint
-from training.engine.mesh import any_of_all, leads, make_mesh, placed, spread_fresh, wait_for_all, whole
-from training.engine.model import Params
+from training.engine.mesh import any_of_all, leads, make_mesh, placed, wait_for_all, whole
+from training.engine.model import Params, init_params
 from training.engine.saver import Saver
 from training.engine.step import (
     Metrics,
@@ -27,6 +26,7 @@ from training.engine.step import (
     make_optimizer,
     make_train_step,
 )
+from training.engine.weights import initial_params
 from training.errors import Fault, Invalid
 from training.journal import Journal, Update
 from training.lifeline import TRANSIENT, stop_requested
@@ -76,6 +76,7 @@ class Learner(NamedTuple):
     """What computes the updates; it knows no files."""
 
     fresh: Callable[[], TrainState]  # the state before the first update
+    like: Callable[[], TrainState]  # one of the same structure, shapes and types, which is never computed
     step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]  # consumes the state given
     eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
     mesh: Mesh | None = None  # the devices that share this work; None for one
@@ -89,7 +90,8 @@ def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     shape, optimizer = config.shape(vocab_size), make_optimizer(config.training, total)
     mesh = make_mesh(config.mesh)
     return Learner(
-        fresh=partial(spread_fresh, mesh, partial(init_state, shape, optimizer, config.training.seed or 0)),
+        fresh=lambda: init_state(initial_params(config, shape, mesh), optimizer, mesh),
+        like=lambda: init_state(init_params(shape, 0), optimizer),
         step=make_train_step(shape, optimizer, mesh=mesh),
         eval_loss=make_eval_loss(shape, mesh=mesh),
         mesh=mesh,
@@ -267,7 +269,7 @@ def _place(task: _Task, record: dict[str, Any], done: int) -> dict[str, Any]:
 
 def _restore(task: _Task, path: Path, record: dict[str, Any]) -> tuple[TrainState, dict[str, Any]]:
     """The state of a sealed checkpoint. Raises Invalid when it belongs to other data, or another seed or config."""
-    like, done = placed(task.learner.mesh, jax.eval_shape(task.learner.fresh)), int(path.name)
+    like, done = placed(task.learner.mesh, jax.eval_shape(task.learner.like)), int(path.name)
     params, optimizer, progress = checkpoint.restore(path, params=like.params, optimizer=like.opt_state)
     for name, here in _place(task, record, done).items():
         there = progress.get(name, here)  # older ones know their position only

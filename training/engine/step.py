@@ -11,8 +11,8 @@ from jax import Array
 from jax.sharding import Mesh
 
 from training.config import TrainingConfig
-from training.engine.mesh import keep, share
-from training.engine.model import Gemma3, Params, init_params
+from training.engine.mesh import held, keep, share
+from training.engine.model import Gemma3, Params
 from training.shapes import ModelShape
 
 # Sequences whose activations are alive at once. Few keep them in the processor's cache, which is worth more than
@@ -33,10 +33,15 @@ class TrainState:
     opt_state: optax.OptState
 
 
-def init_state(shape: ModelShape, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
-    """The state before the first update; the same seed gives the same numbers."""
-    params = init_params(shape, seed)
-    return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
+def init_state(params: Params, optimizer: optax.GradientTransformation, mesh: Mesh | None = None) -> TrainState:
+    """The state before the first update; with a `mesh`, which holds the parameters, its devices hold the rest alike."""
+
+    def make(params: Params) -> TrainState:
+        return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
+
+    if mesh is None:
+        return make(params)
+    return jax.jit(make, out_shardings=held(mesh, jax.eval_shape(make, params)), donate_argnums=0)(params)
 
 
 def make_train_step(

@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 from tests.training.engine.models import batch_of, random_rows
 from training.config import MeshConfig, TrainingConfig
 from training.engine.mesh import make_mesh, spread, spread_fresh, whole
+from training.engine.model import init_params
 from training.engine.step import TrainState, init_state, make_eval_loss, make_optimizer, make_train_step
 from training.shapes import ModelShape
 
@@ -44,7 +45,7 @@ def measured(mesh: Mesh | None) -> dict:
 
 
 def fresh(mesh: Mesh | None) -> TrainState:
-    return spread_fresh(mesh, lambda: init_state(SHAPE, OPTIMIZER, 7))
+    return spread_fresh(mesh, lambda: init_state(init_params(SHAPE, 7), OPTIMIZER))
 
 
 if __name__ == "__main__":

@@ -274,7 +274,7 @@ def test_an_existing_run_is_not_overwritten_and_not_continued_with_something_els
     assert (code, "holds a run already" in err) == (lifeline.BAD_CONFIG, True)
     (tmp_path / "other.yaml").write_text(CONFIG.replace("1e-3", "2e-3"))
     code, _, err = ended(start(place, uninterrupted, "--resume", "--config", str(tmp_path / "other.yaml")))
-    assert (code, "the config is not the one this run began with" in err) == (lifeline.BAD_CONFIG, True)
+    assert (code, "the config changed since this run began" in err) == (lifeline.BAD_CONFIG, True)
     assert (uninterrupted / "metrics.jsonl").read_bytes() == before
 
 

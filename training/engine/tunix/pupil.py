@@ -27,7 +27,7 @@ def tunix_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     """A model of Tunix, taught by its `PeftTrainer`."""
     form = form_of(config, vocab_size)
     pupil = Pupil(form, make_optimizer(config.training, total))
-    return Learner(fresh=pupil.fresh, step=pupil.step, eval_loss=form.eval_loss)
+    return Learner(fresh=pupil.fresh, like=pupil.fresh, step=pupil.step, eval_loss=form.eval_loss)
 
 
 class Pupil:
