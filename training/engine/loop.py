@@ -217,7 +217,8 @@ def _update(attempt: _Attempt, state: TrainState) -> None:
         loss = attempt.look(update, state.params) if looking else None
         ended = attempt.ending(done, late)
         if saving or ended:
-            numbers = {"tokens": journal.tokens, "elapsed": journal.elapsed, "valid_loss": loss}
+            judged = loss if task.config.checkpoint.best else None
+            numbers = {"tokens": journal.tokens, "elapsed": journal.elapsed, "valid_loss": judged}
             attempt.save(done, state, ended=ended, **numbers)
         if ended:
             return journal.end(done, reason(ended, task.config, attempt.looks))

@@ -1,13 +1,16 @@
 """Starting jax once, the same way for every script: which device, and where compiled programs are kept."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from training.lifeline import BAD_CONFIG, TRANSIENT, Failure
 from training.record import compile_cache
 
 DEVICES = {"auto": "", "cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 JOIN_SECONDS = 60  # in which all processes must have begun
+CACHE_BYTES = 2 * 2**30  # of compiled programs, those of other machines and compilers included
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ def start_jax(device: str, processes: Processes | None = None) -> None:
 
     cache = compile_cache()
     cache.mkdir(parents=True, exist_ok=True)
+    make_room(cache.parent, CACHE_BYTES)
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
@@ -65,3 +69,22 @@ def _join(processes: Processes) -> None:
     except Exception as error:
         msg = f"the {processes.number} processes did not find each other at {processes.coordinator}: {error}"
         raise Failure(TRANSIENT, "processes_missing", msg)
+
+
+def make_room(cache: Path, limit: int) -> None:
+    """Deletes the files under `cache` that were not used for longest, until the others have `limit` bytes at most.
+
+    jax has a limit of its own (jax_compilation_cache_max_size), but keeps the times of use in files of its own: one
+    process killed between two writes, and no process stores anything any more.
+    """
+    used: list[tuple[float, int, Path]] = []
+    for path in cache.rglob("*"):
+        with suppress(FileNotFoundError):  # another process makes room too
+            status = path.stat()
+            if path.is_file():
+                used.append((max(status.st_atime, status.st_mtime), status.st_size, path))
+    total = 0
+    for _, size, path in sorted(used, reverse=True):
+        total += size
+        if total > limit:
+            path.unlink(missing_ok=True)
