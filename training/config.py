@@ -265,11 +265,12 @@ class TrainConfig:
         seed = self.training.seed if seed is None else seed
         seed = randbelow(MAX_SEED + 1) if seed is None else seed
         size = None if self.model.weights else self.model.size or DEFAULT_SIZE
+        batch_size = None if self.training.tokens_per_batch else self.training.batch_size or DEFAULT_BATCH
         return replace(
             self,
             model=replace(self.model, size=size),
             data=replace(self.data, recipe=recipe, system_instruction=instruction),
-            training=replace(self.training, seed=seed),
+            training=replace(self.training, seed=seed, batch_size=batch_size),
         )
 
 

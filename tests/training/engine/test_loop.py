@@ -246,6 +246,16 @@ def test_a_damaged_first_checkpoint_is_made_again(tmp_path):
     assert progress(run, 0)["params_sha256"] == before
 
 
+@pytest.mark.parametrize(
+    "same", [{"batch_size": 2, "gradient_accumulation": 3}, {"batch_size": None, "tokens_per_batch": 6 * 96 + 95}]
+)
+def test_accumulated_batches_and_batches_in_tokens_are_one_batch(tmp_path, same):
+    whole = train(tmp_path / "whole", training={"batch_size": 6})
+    other = train(tmp_path / "other", training=same)
+    assert lines(other) == lines(whole)
+    assert progress(other, 12)["params_sha256"] == progress(whole, 12)["params_sha256"]
+
+
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     train(tmp_path)
     with pytest.raises(Invalid, match="belongs to another run: its config_sha256"):

@@ -110,3 +110,14 @@ def test_a_large_gradient_is_cut_to_the_norm_given():
     optimizer = make_optimizer(TrainingConfig(grad_clip=1.0), 10)
     cut, uncut = (optimizer.update(gradient, optimizer.init(params), params)[0] for gradient in (large, small))
     np.testing.assert_allclose(cut["matrix"], uncut["matrix"], rtol=1e-6)
+
+
+def test_a_larger_batch_takes_no_more_memory():
+    def at_work(sequences: int) -> int:
+        batch = batch_of([[row] for row in random_rows(SMALL_SHAPE, [25] * sequences)], 24)
+        params = random_params(SMALL_SHAPE)
+        state = TrainState(jnp.zeros((), jnp.int32), params, PLAIN_SGD.init(params))
+        compiled = jax.jit(make_train_step(SMALL_SHAPE, PLAIN_SGD)).lower(state, batch).compile()
+        return compiled.memory_analysis().temp_size_in_bytes - sum(array.nbytes for array in batch)
+
+    assert at_work(32) < 1.2 * at_work(4)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from training import lifeline
-from training.canonical import canonical_json
+from training.canonical import canonical_json, sha256_hex
 from training.dataset_file import read_dataset
 from training.engine import checkpoint
 from training.engine.evaluate import load_model
@@ -126,6 +126,44 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_gives_the_same_bit
     assert curve(run) == curve(uninterrupted)
     assert (run / "checkpoints" / f"bad-{newest.name}").exists()
     assert f"warning: checkpoint {newest.name} is damaged" in (run / "train.log").read_text()
+
+
+OLD_FIELDS = {  # of a config in the first runs' run.json
+    "model": ("family", "size"),
+    "tokenizer": ("vocab_size",),
+    "data": ("recipe", "system_instruction", "max_length", "packing", "overlong"),
+    "training": (
+        "steps",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "schedule",
+        "warmup",
+        "weight_decay",
+        "grad_clip",
+        "seed",
+        "log_every",
+    ),
+    "eval": ("evalset", "every", "max_new_tokens"),
+    "checkpoint": ("every", "keep"),
+}
+
+
+def test_a_run_that_an_older_program_began_goes_on_and_can_be_asked(place, uninterrupted, tmp_path):
+    run = shutil.copytree(uninterrupted, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    config = {part: {name: record["config"][part][name] for name in names} for part, names in OLD_FIELDS.items()}
+    record |= {"config": config, "config_sha256": sha256_hex(canonical_json(config))}
+    (run / "run.json").write_text(json.dumps(record))
+    shutil.rmtree(run / "checkpoints" / "8")
+    progress = run / "checkpoints" / "6" / "progress" / "metadata"
+    known = json.loads(progress.read_text())
+    progress.write_text(json.dumps({name: known[name] for name in ("tokens", "elapsed", "position", "params_sha256")}))
+    checkpoint._seal(run / "checkpoints" / "6")
+    done(place, run, "--resume")
+    assert curve(run) == curve(uninterrupted)
+    assert final_parameters(run) == final_parameters(uninterrupted)
+    assert json.loads((run / "run.json").read_text()) == record
 
 
 def test_sigterm_seals_a_checkpoint_and_asks_for_another_attempt(place, uninterrupted, tmp_path):
