@@ -37,7 +37,7 @@ class Setting:
             "training": TRAINING | {"steps": 1, "seed": 0},
         }
         base = {"shape": asdict(shape), "training": TRAINING, "config": config, "device": self.device}
-        return base | {"rows_at_once": self.batch, "updates": 2} | more
+        return base | {"rows_at_once": self.batch} | more
 
     def compete(self, starters: Mapping[str, Starter], rounds: int | None = None) -> Turns:
         turns = take_turns(starters, self.rounds if rounds is None else rounds)
