@@ -187,7 +187,7 @@ class TestPeers:
     def test_a_peer_writes_the_same_answers(self, kind):
         asked = material.prompts(SHAPE, 3, 4, 9)
         job = JOB | {"prompts": asked, "max_new_tokens": 8, "stop_id": 64, "static": False}
-        weights = material.weights(SHAPE, spread=0.1)
+        weights = material.talkative_weights(SHAPE)
         both = {"ours": Contestant("ours:generation", job, weights), "theirs": Contestant(kind, job, weights)}
         (made,) = rows("generate", "tokens/s", take_turns(both, rounds=1))
         assert made.same == "yes: 3 of 3 answers equal"

@@ -9,13 +9,12 @@ from training.bench.wire import Absent, Contestant
 
 PROMPTS, NEW_TOKENS = 100, 128
 PROMPT_LENGTHS = {"equal": (60, 60), "varied": (20, 100)}
-PROMPT_SPREAD = 0.06  # of the weights that answer: of fresh ones every answer repeats one token
 
 
 def generate(setting: Setting, kind: str) -> list[Row]:
     """Greedy answers to prompts; prompts that vary in length get answers that vary."""
     shape, (shortest, longest) = setting.shape, PROMPT_LENGTHS[kind]
-    weights = material.weights(shape, spread=PROMPT_SPREAD)
+    weights = material.talkative_weights(shape)
     job = setting.job(
         shape,
         prompts=material.prompts(shape, PROMPTS, shortest, longest),

@@ -14,17 +14,27 @@ FIRST_TOKEN = 5  # those before are special
 SUCCESSORS = 4  # a token is followed by one of so many: something a model can learn
 LENGTH_OF_A_ROW = (138, 0.52)  # median and log-normal spread of reasoning traces in tokens
 INITIAL_SPREAD = 0.02
+QUIET, QUIETER = "after_attention_norm", -0.7  # a norm multiplies by 1 + its weight
 
 
-def weights(shape: ModelShape, *, spread: float = INITIAL_SPREAD) -> dict[str, np.ndarray]:
-    """Fresh parameters by our names under `params/`: matrices normal(0, spread), norms zero."""
+def weights(shape: ModelShape) -> dict[str, np.ndarray]:
+    """Fresh parameters by our names under `params/`: matrices normal(0, 0.02), norms zero."""
     generator = np.random.default_rng(0)
     return {
-        f"params/{parameter.path}": generator.normal(0, spread, parameter.shape).astype(np.float32)
+        f"params/{parameter.path}": generator.normal(0, INITIAL_SPREAD, parameter.shape).astype(np.float32)
         if parameter.is_turned or parameter.path == "embedding"
         else np.zeros(parameter.shape, np.float32)
         for parameter in parameters(shape)
     }
+
+
+def talkative_weights(shape: ModelShape) -> dict[str, np.ndarray]:
+    """Weights whose greedy answers do not soon repeat one token, as those of `weights` do, so that they end anywhere.
+
+    What attention adds counts for less: it changes little from one token to the next.
+    """
+    quieter = {name: np.full_like(value, QUIETER) for name, value in weights(shape).items() if QUIET in name}
+    return weights(shape) | quieter
 
 
 def batches(

@@ -14,7 +14,7 @@ UPDATES = {"tiny": 4, "small": 2, "medium": 1}  # a round of training: some seco
 PACKED_LENGTH, PACKED_ROWS = 512, 64
 GPU_VOCABULARY, GPU_BATCH, GPU_LENGTH = 262_144, 8, 1024
 SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # by the processes that wait for their turn
-CURVE, CURVE_BATCH, CLOSE, CLOSE_UPDATES, NEAR = 300, 4, 1e-4, 20, 0.01
+CURVE, CURVE_BATCH, CLOSE, CLOSE_UPDATES, NEAR = 300, 2, 1e-4, 20, 0.01
 
 
 def train(setting: Setting, size: str) -> list[Row]:

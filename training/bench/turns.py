@@ -48,7 +48,12 @@ class Turns:
 
     rounds: dict[str, list[Round]]
     absent: dict[str, str]
+    warm_ups: dict[str, Round] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    def all_of(self, name: str) -> list[Round]:
+        """What came out from the very beginning."""
+        return [*([self.warm_ups[name]] if name in self.warm_ups else []), *self.rounds[name]]
 
 
 def take_turns(starters: Mapping[str, Starter], rounds: int, *, warm_up: bool = True) -> Turns:
@@ -72,8 +77,8 @@ def take_turns(starters: Mapping[str, Starter], rounds: int, *, warm_up: bool = 
             if attempt(name, partial(stack.enter_context, starter)):
                 ready[name] = starter
                 turns.versions |= starter.versions
-                if warm_up:
-                    attempt(name, starter.round)
+                if warm_up and (done := attempt(name, starter.round)):
+                    turns.warm_ups[name] = done
         for _ in range(rounds):
             for name, starter in list(ready.items()):
                 if done := attempt(name, starter.round):
@@ -104,7 +109,7 @@ def rows(
     for peer in peers or [name for name in (*turns.rounds, *turns.absent) if name != ours]:
         rounds = turns.rounds.get(peer)
         reason = turns.absent.get(peer) or turns.absent.get(ours)
-        same = sameness(own, rounds) if own and rounds else None
+        same = sameness(turns.all_of(ours), turns.all_of(peer)) if own and rounds else None
         made.append(row(work, peer, unit, middle(own, measure), middle(rounds, measure), same=same, reason=reason))
     return made
 
