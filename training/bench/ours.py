@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -80,17 +81,16 @@ def start(job: dict, arrays: Arrays, desk: Desk) -> None:
 
 
 def step_of(job: dict, arrays: Arrays) -> tuple[Any, Callable[[Any, Batch], tuple[Any, dict]]]:
-    """(state, step) of a run of the job's config, with the given weights."""
-    import jax.numpy as jnp
+    """(state, step) of a run of the job's config, with the given weights where its own would lie."""
+    import jax
 
     from training.engine.loop import own_engine
-    from training.engine.step import TrainState, make_optimizer
 
     config = TrainConfig.from_dict(job["config"])
-    learner = own_engine(config, job["shape"]["vocab_size"], config.training.steps or 1)
-    weights = params(arrays)
-    opt_state = make_optimizer(config.training, config.training.steps or 1).init(weights)
-    return TrainState(step=jnp.zeros((), jnp.int32), params=weights, opt_state=opt_state), learner.step
+    learner = own_engine(config, job["shape"]["vocab_size"], 1)
+    state = learner.fresh()
+    placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), params(arrays), state.params)
+    return replace(state, params=placed), learner.step
 
 
 def _answers(job: dict, weights: Any) -> list[list[int]]:

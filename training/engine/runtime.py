@@ -41,8 +41,8 @@ def start_jax(device: str, processes: Processes | None = None) -> None:
         _join(processes)
     try:
         jax.devices()
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, AssertionError) as error:  # the latter, without a word, where jax was installed without it
+        reason = next(iter(str(error).splitlines()), "the installed jax has no support for it")
         raise Failure(BAD_CONFIG, "device_unavailable", f"there is no {device} for jax on this machine: {reason}")
 
 
