@@ -137,6 +137,10 @@ def test_rows_end_untrained_so_that_inputs_alone_say_what_is_taught():
     assert material.useful_tokens(made) == 30
 
 
+def test_padded_sequences_have_the_length_they_are_said_to_have():
+    assert material.batches(SHAPE, [10, 5], 64, packing=False, updates=1)["tokens"].shape == (1, 2, 64)
+
+
 def test_the_json_has_machine_versions_and_rows(monkeypatch, capsys):
     monkeypatch.setattr(
         bench_jax, "works", lambda setting: {"train_1m": lambda setting: [row("w", "p", "s", 1.0, 2.0)]}

@@ -93,7 +93,9 @@ def prompts(shape: ModelShape, count: int, shortest: int, longest: int) -> list[
 def _batch(rows: list[np.ndarray], capacity: int, *, packing: bool) -> Batch:
     examples = [Example(str(number), row, prompt_length=1) for number, row in enumerate(rows)]
     data = partial(PackedData, examples, length=capacity, packing=packing, seed=0, epochs=1)
-    batch = data(batch_size=data(batch_size=1).sequences).batch(0)
+    made = data(batch_size=data(batch_size=1).sequences).batch(0)
+    # Without packing, a run's own sequences end with the longest row; here they are as long as they are said to be.
+    batch = Batch(*(np.pad(field, ((0, 0), (0, capacity - field.shape[1]))) for field in made))
     follows = np.pad(batch.segments[:, 1:], ((0, 0), (0, 1))) == batch.segments
     return batch._replace(loss_mask=batch.loss_mask * follows)
 
