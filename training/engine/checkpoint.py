@@ -43,7 +43,8 @@ def save(directory: Path, step: int, *, params: Params, optimizer: Any, progress
         progress=ocp.args.JsonSave(progress | {"params_sha256": params_sha256(params)}),
     )
     try:
-        with _checkpointer() as checkpointer:
+        # Trained numbers hardly shrink; the first step, whose moments are zeros and which stays, is worth the time.
+        with _checkpointer(compress=step == 0) as checkpointer:
             checkpointer.save(path.absolute(), items)
         _seal(path)
     except BaseException:
@@ -201,13 +202,12 @@ def _remove_half_written(directory: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _checkpointer() -> Any:
+def _checkpointer(*, compress: bool = False) -> Any:
     """Orbax for this process alone: the others that train with it have no part in its files."""
     import orbax.checkpoint as ocp
 
     alone = ocp.options.MultiprocessingOptions(jax.process_index(), {jax.process_index()}, "alone")
-    # Without compression: trained numbers hardly shrink.
-    arrays = partial(ocp.PyTreeCheckpointHandler, use_compression=False, multiprocessing_options=alone)
+    arrays = partial(ocp.PyTreeCheckpointHandler, use_compression=compress, multiprocessing_options=alone)
     progress = ocp.JsonCheckpointHandler(multiprocessing_options=alone)
     options = ocp.CompositeOptions(multiprocessing_options=alone)
     handler = ocp.CompositeCheckpointHandler(

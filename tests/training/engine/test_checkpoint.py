@@ -40,6 +40,17 @@ def test_what_is_saved_comes_back_bit_for_bit(tmp_path):
     assert (checkpoint.restore_params(tmp_path / "3", LIKE[0])["a"] == PARAMS["a"]).all()
 
 
+def test_the_first_step_takes_little_room_for_its_zeros_and_comes_back(tmp_path):
+    zeros = {"moment": jnp.zeros((512, 512))}
+    for step in (0, 1):
+        checkpoint.save(tmp_path, step, params=PARAMS, optimizer=zeros, progress={})
+    sizes = [sum(file.stat().st_size for file in files(tmp_path / str(step) / "optimizer")) for step in (0, 1)]
+    assert sizes[0] * 10 < sizes[1]
+    params, optimizer, _ = checkpoint.restore(tmp_path / "0", params=LIKE[0], optimizer=zeros)
+    assert (params["a"] == PARAMS["a"]).all()
+    assert (optimizer["moment"] == 0).all()
+
+
 def test_every_flipped_bit_is_noticed(tmp_path):
     save(tmp_path, 1)
     found = files(tmp_path / "1")
