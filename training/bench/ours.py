@@ -94,17 +94,11 @@ def step_of(job: dict, arrays: Arrays) -> tuple[Any, Callable[[Any, Batch], tupl
 
 
 def _answers(job: dict, weights: Any) -> list[list[int]]:
-    from training.engine.sampling import generate
+    from training.engine.sampling import SLOTS, Rules, generate
 
-    answers = generate(
-        weights,
-        ModelShape(**job["shape"]),
-        job["prompts"],
-        max_new_tokens=job["max_new_tokens"],
-        stop_id=job["stop_id"],
-        pad_id=0,
-        batch_size=len(job["prompts"]) if job["static"] else 50,
-    )
+    prompts, rules = job["prompts"], Rules(job["max_new_tokens"], stop_id=job["stop_id"], pad_id=0)
+    slots = len(prompts) if job["static"] else SLOTS
+    answers = generate(weights, ModelShape(**job["shape"]), prompts, rules, slots=slots)
     return [answer.tokens for answer in answers]
 
 

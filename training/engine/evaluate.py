@@ -2,22 +2,24 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 import optax
 
 from training import lifeline
 from training.canonical import canonical_json
 from training.config import TrainConfig
 from training.engine import checkpoint
+from training.engine.choice import Choice
 from training.engine.model import Gemma3, Params, init_params
-from training.engine.sampling import generate
+from training.engine.sampling import Rules, answers
 from training.evalsets import evalset_sha256
 from training.files import write_atomic, write_json_atomic, write_lines_atomic
 from training.judges import JUDGES, clean_output, judge_output
@@ -28,7 +30,7 @@ from training.results import compare, delta_report, summarise
 from training.shapes import ModelShape
 from training.tokenizer import Tokenizer
 
-BATCH = 32  # items that are answered together
+BATCH = 16  # sequences of references between two looks at whether to stop
 
 Item = Mapping[str, Any]
 Progress = Callable[[int], None]  # called with the number of items done
@@ -60,24 +62,20 @@ def examine(model: Model, items: Sequence[Item], progress: Progress = lambda don
     A prompt longer than the model's sequences is skipped: its `correct` is None. Raises Failure when asked to stop.
     """
     losses = _reference_losses(model, items)
-    prompts = {i: model.tokenizer.encode_prompt(item["prompt"], model.instruction) for i, item in enumerate(items)}
-    rows = {i: _row(model, items[i], [], "skipped") for i in prompts if len(prompts[i]) > model.config.data.max_length}
-    progress(len(rows))
-    for chunk in _chunks(sorted(prompts.keys() - rows.keys(), key=lambda i: (len(prompts[i]), i))):
-        if lifeline.stop_requested():
-            raise Failure(lifeline.TRANSIENT, "stopped", "the examination was stopped on request")
-        answers = generate(
-            model.params,
-            model.shape,
-            [prompts[i] for i in chunk],
-            max_new_tokens=model.config.eval.max_new_tokens,
-            stop_id=model.tokenizer.end_of_turn_id,
-            pad_id=model.tokenizer.pad_id,
-            batch_size=BATCH,
-        )
-        for i, answer in zip(chunk, answers, strict=True):
-            rows[i] = _row(model, items[i], answer.tokens, answer.finish_reason) | losses.get(items[i]["id"], {})
-        progress(len(rows))
+    prompts = [model.tokenizer.encode_prompt(item["prompt"], model.instruction) for item in items]
+    asked = [i for i, prompt in enumerate(prompts) if len(prompt) <= model.config.data.max_length]
+    rows = {i: _row(model, item, [], "skipped") for i, item in enumerate(items)}
+    done = len(items) - len(asked)
+    progress(done)
+    keys = _keys(model, [items[i] for i in asked])
+    for ended in answers(model.params, model.shape, [prompts[i] for i in asked], _rules(model), keys=keys):
+        _stop_if_asked()
+        for place, answer in ended.items():
+            item = items[asked[place]]
+            rows[asked[place]] = _row(model, item, answer.tokens, answer.finish_reason) | losses.get(item["id"], {})
+        if ended:
+            done += len(ended)
+            progress(done)
     return [rows[i] for i in range(len(items))]
 
 
@@ -160,6 +158,24 @@ def _summary(
     }
 
 
+def _rules(model: Model) -> Rules:
+    asked, tokenizer = model.config.eval, model.tokenizer
+    choice = Choice(asked.temperature, asked.top_k, asked.top_p)
+    return Rules(asked.max_new_tokens, tokenizer.end_of_turn_id, tokenizer.pad_id, choice)
+
+
+def _keys(model: Model, items: Sequence[Item]) -> np.ndarray:
+    """What is drawn for an item follows from the run's seed and the item's id: uint32 [items, 2]."""
+    seeds = (f"{model.config.training.seed}|{item['id']}" for item in items)
+    digests = b"".join(sha256(seed.encode()).digest()[:8] for seed in seeds)
+    return np.frombuffer(digests, "<u4").reshape(-1, 2)
+
+
+def _stop_if_asked() -> None:
+    if lifeline.stop_requested():
+        raise Failure(lifeline.TRANSIENT, "stopped", "the examination was stopped on request")
+
+
 def _reference_losses(model: Model, items: Sequence[Item]) -> dict[str, dict[str, float]]:
     """`{"loss": mean loss per token of the reference response}` by item, where there is a reference that fits."""
     examples = [_reference(model, item) for item in items if "steps" in item]
@@ -167,12 +183,16 @@ def _reference_losses(model: Model, items: Sequence[Item]) -> dict[str, dict[str
     if not fitting:
         return {}
     length = model.config.data.max_length
-    data = PackedData(fitting, length=length, batch_size=BATCH, packing=False, seed=0, epochs=1)
+    data = PackedData(fitting, length=length, batch_size=BATCH, packing=True, seed=0, epochs=1)
     losses: dict[str, dict[str, float]] = {}
     for number in range(len(data)):
-        found = _row_losses(model.params, data.batch(number), model.shape).tolist()
-        ids = [row_id for sequence in data.row_ids(number) for row_id in sequence]
-        losses |= {row_id: {"loss": loss} for row_id, loss in zip(ids, found, strict=False) if math.isfinite(loss)}
+        _stop_if_asked()
+        batch = data.batch(number)
+        found = np.asarray(_token_losses(model.params, batch, model.shape), np.float64)
+        for line, ids in enumerate(data.row_ids(number)):
+            for segment, row_id in enumerate(ids, start=1):
+                loss = found[line, (batch.segments[line] == segment) & (batch.loss_mask[line] > 0)].mean()
+                losses |= {row_id: {"loss": float(loss)}} if math.isfinite(loss) else {}
     return losses
 
 
@@ -182,20 +202,14 @@ def _reference(model: Model, item: Item) -> Example:
 
 
 @partial(jax.jit, static_argnames="shape")
-def _row_losses(params: Params, batch: Batch, shape: ModelShape) -> jax.Array:
-    """Mean loss [B] per trained token of each sequence, one after the other; NaN for an empty one."""
+def _token_losses(params: Params, batch: Batch, shape: ModelShape) -> jax.Array:
+    """The loss at each place [B, L], one sequence after the other."""
 
-    def loss(row: Batch) -> jax.Array:
+    def losses(row: Batch) -> jax.Array:
         logits = Gemma3(shape).apply({"params": params}, row.tokens[None], row.positions[None], row.segments[None])[0]
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, row.targets)
-        return jnp.sum(losses * row.loss_mask) / jnp.sum(row.loss_mask)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, row.targets)
 
-    return jax.lax.map(loss, batch)
-
-
-def _chunks(indices: list[int]) -> Iterator[list[int]]:
-    for first in range(0, len(indices), BATCH):
-        yield indices[first : first + BATCH]
+    return jax.lax.map(losses, batch)
 
 
 def _progress(before: int, total: int) -> Progress:

@@ -1,7 +1,8 @@
 """The Gemma 3 text architecture (arXiv:2503.19786), written to be lean on a CPU and the same function everywhere.
 
-One model serves training (packed rows), prefill and decoding. In shapes, B is sequences, L tokens, T queries, S keys,
-W width, H query heads, K key-value heads, G = H / K query heads that share one of them, D head dimension, V vocabulary.
+One model serves training (packed rows) and generation (a memory of what was read). In shapes, B is sequences, L
+tokens, T queries, S keys, W width, H query heads, K key-value heads, G = H / K query heads that share one of them,
+D head dimension, V vocabulary.
 """
 
 from typing import Any, NamedTuple
@@ -22,23 +23,32 @@ initial_weights = nn.initializers.normal(0.02)
 
 
 class KeyValues(NamedTuple):
-    """What one layer remembers of the tokens it saw: keys and values, each [B, K, S, D]."""
+    """Keys and values of some tokens, each [B, K, T, D]."""
 
     keys: Array
     values: Array
 
 
+class Memory(NamedTuple):
+    """What one layer remembers: the token at position p lies in column p mod S, over the one it pushes out."""
+
+    keys: Array  # [B, K, D, S]: the products with one query, which decoding is made of, run along the columns
+    values: Array  # [B, K, S, D]
+
+
 class Past(NamedTuple):
-    """What a layer remembers, and the slot in it where the next tokens belong."""
+    """What a layer remembers, and the columns [B, T] of it where new tokens belong; beyond S: nowhere."""
 
-    memory: KeyValues
-    slot: Array
+    memory: Memory
+    columns: Array
 
-    def with_new(self, new: KeyValues) -> KeyValues:
-        def store(old: Array, fresh: Array) -> Array:
-            return jax.lax.dynamic_update_slice_in_dim(old, fresh, self.slot, axis=2)
-
-        return KeyValues(store(self.memory.keys, new.keys), store(self.memory.values, new.values))
+    def with_new(self, new: KeyValues) -> Memory:
+        row, old = jnp.arange(len(self.columns))[:, None], self.memory
+        keys, values = (array.swapaxes(1, 2) for array in new)
+        return Memory(
+            old.keys.at[row, :, :, self.columns].set(keys, mode="drop", unique_indices=True),
+            old.values.at[row, :, self.columns].set(values, mode="drop", unique_indices=True),
+        )
 
 
 class Sight(NamedTuple):
@@ -50,7 +60,7 @@ class Sight(NamedTuple):
 
 
 class Gemma3(nn.Module):
-    """Tokens in, logits out. `hidden` and `decode` are the two halves of generation."""
+    """Tokens in, logits out. `read` and `decode` are the two halves of generation."""
 
     shape: ModelShape
 
@@ -65,32 +75,67 @@ class Gemma3(nn.Module):
 
         A token sees its own segment only, up to itself. Inside a segment, positions count up by one.
         """
-        return self.logits(self.hidden(tokens, positions, segments)[0])
+        return self.logits(self.hidden(tokens, positions, segments))
 
-    def hidden(self, tokens: Array, positions: Array, segments: Array) -> tuple[Array, list[KeyValues]]:
-        """The last layer's output [B, L, W] and what every layer remembers."""
+    def hidden(self, tokens: Array, positions: Array, segments: Array) -> Array:
+        """The last layer's output [B, L, W]."""
         column = jnp.arange(tokens.shape[1])
         together = segments[:, :, None] == segments[:, None, :]
         sights = self._sights(positions, column[:, None] - column, together)
-        x, memory = self._embed(tokens), []
+        x = self._embed(tokens)
         for block in self.blocks:
-            x, remembered = block(x, sights[block.is_global])
-            memory.append(remembered)
-        return self.final_norm(x), memory
+            x, _ = block(x, sights[block.is_global])
+        return self.final_norm(x)
 
-    def decode(
-        self, token: Array, start: Array, index: Array, memory: list[KeyValues]
-    ) -> tuple[Array, list[KeyValues]]:
-        """One more token a row, [B], at `index` of the memory; row b's first token stands at `start[b]`.
+    def read(self, tokens: Array, begin: Array, length: Array, memory: list[Memory]) -> tuple[Array, list[Memory]]:
+        """The next T tokens [B, T] of texts of `length` [B], all from position `begin`; what follows a text is ignored.
 
-        Returns logits [B, V] and the memory with this token in it.
+        Returns the last layer's output [B, T, W] and the memory with these tokens in it.
         """
-        column = jnp.arange(memory[0].keys.shape[2])
-        sights = self._sights((index - start)[:, None], index - column[None], column >= start[:, None, None])
-        x, memory = self._embed(token[:, None]), list(memory)
-        for i, block in enumerate(self.blocks):
-            x, memory[i] = block(x, sights[block.is_global], Past(memory[i], index))
-        return self.logits(self.final_norm(x[:, 0])), memory
+        place = jnp.arange(tokens.shape[1])
+        end = jnp.minimum(length, begin + len(place))[:, None]
+        sights, columns = {}, {}
+        for is_global, size in self._sizes(memory).items():
+            # What came before, by how long before `begin`, then these tokens among themselves.
+            age = jnp.concatenate([1 + (begin - 1 - jnp.arange(size)) % size, -place])
+            distance = place[None, :, None] + age
+            sights[is_global] = self._sight(is_global, begin + place[None], distance, age <= begin)
+            position = begin + place
+            kept = (position < end) & (position >= end - size)
+            columns[is_global] = jnp.where(kept, position % size, size + place)
+        return self._go_on(tokens, sights, columns, memory)
+
+    def decode(self, token: Array, position: Array, memory: list[Memory]) -> tuple[Array, list[Memory]]:
+        """One more token a row, [B], at `position` [B]. Returns logits [B, V] and the memory with it."""
+        sights, columns = {}, {}
+        for is_global, size in self._sizes(memory).items():
+            age = (position[:, None] - jnp.arange(size)) % size
+            seen = age <= position[:, None]
+            sights[is_global] = self._sight(is_global, position[:, None], age[:, None], seen[:, None])
+            columns[is_global] = position[:, None] % size
+        x, memory = self._go_on(token[:, None], sights, columns, memory)
+        return self.logits(x[:, 0]), memory
+
+    def blank_memory(self, rows: int, size: int) -> list[Memory]:
+        """Room for `rows` texts of up to `size` tokens; local layers remember no more than their window."""
+        heads, depth, dtype = self.shape.kv_heads, self.shape.head_dim, self.embedding.dtype
+        sizes = [size if block.is_global else min(size, self.shape.window) for block in self.blocks]
+        keys = (jnp.zeros((rows, heads, depth, columns), dtype) for columns in sizes)
+        values = (jnp.zeros((rows, heads, columns, depth), dtype) for columns in sizes)
+        return [Memory(*both) for both in zip(keys, values, strict=True)]
+
+    def _go_on(
+        self, tokens: Array, sights: dict[bool, Sight], columns: dict[bool, Array], memory: list[Memory]
+    ) -> tuple[Array, list[Memory]]:
+        x, remembered = self._embed(tokens), list[Any]()
+        for block, layer in zip(self.blocks, memory, strict=True):
+            x, new = block(x, sights[block.is_global], Past(layer, columns[block.is_global]))
+            remembered.append(new)
+        return self.final_norm(x), remembered
+
+    def _sizes(self, memory: list[Memory]) -> dict[bool, int]:
+        """The columns of global and of local layers."""
+        return {block.is_global: past.values.shape[2] for block, past in zip(self.blocks, memory, strict=True)}
 
     def logits(self, x: Array) -> Array:
         return jnp.einsum("...w,vw->...v", x, self.embedding, preferred_element_type=jnp.float32)
@@ -100,13 +145,15 @@ class Gemma3(nn.Module):
         return self.embedding[tokens] * jnp.asarray(self.shape.width**0.5, self.embedding.dtype)
 
     def _sights(self, positions: Array, distance: Array, together: Array) -> dict[bool, Sight]:
-        """Global and local sight of queries at `positions` [B, T] that stand `distance` [T, S] after the keys."""
-        seen, head_dim = together & (distance >= 0), self.shape.head_dim
-        near = seen & (distance < self.shape.window)
-        return {
-            True: Sight(*rotation(positions, head_dim, self.shape.global_theta), jnp.where(seen, 0.0, MASKED)),
-            False: Sight(*rotation(positions, head_dim, self.shape.local_theta), jnp.where(near, 0.0, MASKED)),
-        }
+        return {is_global: self._sight(is_global, positions, distance, together) for is_global in (True, False)}
+
+    def _sight(self, is_global: bool, positions: Array, distance: Array, together: Array) -> Sight:
+        """Global or local sight of queries at `positions` [B, T] that stand `distance` [T, S] after the keys."""
+        seen = together & (distance >= 0)
+        if not is_global:
+            seen &= distance < self.shape.window
+        theta = self.shape.global_theta if is_global else self.shape.local_theta
+        return Sight(*rotation(positions, self.shape.head_dim, theta), jnp.where(seen, 0.0, MASKED))
 
 
 class Block(nn.Module):
@@ -116,7 +163,7 @@ class Block(nn.Module):
     is_global: bool
 
     @nn.compact
-    def __call__(self, x: Array, sight: Sight, past: Past | None = None) -> tuple[Array, KeyValues]:
+    def __call__(self, x: Array, sight: Sight, past: Past | None = None) -> tuple[Array, Memory | None]:
         def norm(name: str) -> RMSNorm:
             return RMSNorm(self.shape.norm_epsilon, name=name)
 
@@ -139,32 +186,50 @@ class Attention(nn.Module):
         self.out = self.param("out", initial_weights, (shape.heads, shape.head_dim, shape.width))
         self.query_norm, self.key_norm = RMSNorm(shape.norm_epsilon), RMSNorm(shape.norm_epsilon)
 
-    def __call__(self, x: Array, sight: Sight, past: Past | None) -> tuple[Array, KeyValues]:
-        """Mixes among the tokens of `x` [B, T, W], or over the past with them stored in it."""
-        queries, memory = self._project(x, sight)
+    def __call__(self, x: Array, sight: Sight, past: Past | None) -> tuple[Array, Memory | None]:
+        """Mixes among the tokens of `x` [B, T, W] and what is remembered, which it returns with them in it."""
+        if past is not None and x.shape[1] == 1:
+            return self._attend_one(x, sight, past)
+        queries, new = self._project(x, sight)
         if past is None:
-            mixed = self._attend_in_chunks(queries, memory, sight.bias)
-        else:
-            memory = past.with_new(memory)
-            mixed = attend(queries, memory.keys, memory.values, sight.bias)
+            mixed, memory = self._attend_in_chunks(queries, new, sight.bias), None
+        else:  # stored afterwards: the first of several tokens still sees what the last may push out
+            keys = jnp.concatenate([past.memory.keys.swapaxes(2, 3), new.keys], axis=2)
+            values = jnp.concatenate([past.memory.values, new.values], axis=2)
+            mixed, memory = attend(queries, keys, values, sight.bias), past.with_new(new)
         b, k, g, t, d = mixed.shape
         return jnp.einsum("bhtd,hdw->btw", mixed.reshape(b, k * g, t, d), self.out), memory
 
     def _project(self, x: Array, sight: Sight) -> tuple[Array, KeyValues]:
         """Turned and scaled queries [B, K, G, T, D], turned keys and values [B, K, T, D]."""
-        heads, kv_heads = self.shape.heads, self.shape.kv_heads
         merged = jnp.einsum("btw,wnd->bntd", x, self.qkv)
+        return self._turned(merged, sight)
+
+    def _turned(self, merged: Array, sight: Sight) -> tuple[Array, KeyValues]:
+        """The same from all heads before they are turned, [B, H + 2 K, T, D]."""
+        heads, kv_heads = self.shape.heads, self.shape.kv_heads
         queries, keys, values = jnp.split(merged, [heads, heads + kv_heads], axis=1)
         queries = turn(self.query_norm(queries), sight) * self.shape.query_scale**-0.5
-        grouped = queries.reshape(len(x), kv_heads, heads // kv_heads, *queries.shape[2:])
+        grouped = queries.reshape(len(queries), kv_heads, heads // kv_heads, *queries.shape[2:])
         return grouped, KeyValues(turn(self.key_norm(keys), sight), values)
 
-    def _attend_in_chunks(self, queries: Array, memory: KeyValues, bias: Array) -> Array:
+    def _attend_one(self, x: Array, sight: Sight, past: Past) -> tuple[Array, Memory]:
+        """The same for one token a row, in products of matrices that lie ready: nothing is transposed on the way."""
+        b, width = len(x), self.shape.width
+        merged = (x[:, 0] @ self.qkv.reshape(width, -1)).reshape(b, -1, 1, self.shape.head_dim)
+        queries, new = self._turned(merged, sight)
+        memory = past.with_new(new)
+        scores = jnp.einsum("bkgd,bkds->bkgs", queries[:, :, :, 0], memory.keys) + sight.bias[:, None]
+        weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
+        mixed = jnp.einsum("bkgs,bksd->bkgd", weights, memory.values) / weights.sum(axis=-1, keepdims=True)
+        return (mixed.reshape(b, -1) @ self.out.reshape(-1, width))[:, None], memory
+
+    def _attend_in_chunks(self, queries: Array, new: KeyValues, bias: Array) -> Array:
         length, chunks = queries.shape[3], []
         for begin in range(0, length, QUERY_CHUNK):
             end = min(begin + QUERY_CHUNK, length)
             first = 0 if self.is_global else max(0, begin + 1 - self.shape.window)
-            keys, values = memory.keys[:, :, first:end], memory.values[:, :, first:end]
+            keys, values = new.keys[:, :, first:end], new.values[:, :, first:end]
             chunks.append(attend(queries[:, :, :, begin:end], keys, values, bias[:, begin:end, first:end]))
         return jnp.concatenate(chunks, axis=3)
 

@@ -1,6 +1,12 @@
-"""Greedy generation: one compiled loop over a batch of prompts, which ends when every answer has."""
+"""Generation by a fixed number of slots: when an answer ends, its slot takes the next prompt.
 
-from collections.abc import Iterator
+Two compiled programs, whatever the prompts: one reads a few prompts into free slots, READ tokens at a time; the other
+writes a token in every slot until enough answers have ended. What a row is given depends on its prompt and key alone.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -9,10 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from training.engine.model import Gemma3, Params
+from training.engine.choice import GREEDY, Choice
+from training.engine.model import Gemma3, Memory, Params
 from training.shapes import ModelShape
 
-PROMPT_STEP = 32  # prompt lengths are rounded up to a multiple of this, so that few shapes are compiled
+SLOTS = 40  # answers written at once, at most
+REFILL = 4  # slots that are filled together; as many must be free before the writing stops for it
+READ = 32  # tokens of a prompt read at once
+ROUND = 64  # the longest text is rounded up to a multiple of this, so that few shapes are compiled
+PATIENCE = 0.3  # seconds between two looks at what was written
 
 
 class Generation(NamedTuple):
@@ -22,80 +33,186 @@ class Generation(NamedTuple):
     finish_reason: str
 
 
+@dataclass(frozen=True)
+class Rules:
+    """How an answer goes on and where it ends. `pad_id` is never generated."""
+
+    max_new_tokens: int
+    stop_id: int
+    pad_id: int
+    choice: Choice = GREEDY
+
+
+class Slots(NamedTuple):
+    """The answers being written, N of them, and what the model remembers of each."""
+
+    memory: list[Memory]
+    token: Array  # int32 [N]: the newest token
+    position: Array  # int32 [N], where it stands in its text
+    written: Array  # int32 [N]: tokens of the answer, the newest included
+    done: Array  # bool [N]
+    answers: Array  # int32 [N, max_new_tokens]
+    keys: Array  # uint32 [N, 2]
+
+
 def generate(
     params: Params,
     shape: ModelShape,
-    prompts: list[list[int]],
+    prompts: Sequence[list[int]],
+    rules: Rules,
     *,
-    max_new_tokens: int,
-    stop_id: int,
-    pad_id: int,
-    batch_size: int,
+    keys: np.ndarray | None = None,
+    slots: int = SLOTS,
 ) -> list[Generation]:
-    """The most likely continuation of each prompt, in the order of `prompts`.
+    """An answer to each prompt, in the order of `prompts`; see `answers`."""
+    found: dict[int, Generation] = {}
+    for ended in answers(params, shape, prompts, rules, keys=keys, slots=slots):
+        found |= ended
+    return [found[row] for row in range(len(prompts))]
 
-    A prompt gets the tokens it would get alone. `pad_id` is never generated. Raises ValueError on an empty prompt.
+
+def answers(
+    params: Params,
+    shape: ModelShape,
+    prompts: Sequence[list[int]],
+    rules: Rules,
+    *,
+    keys: np.ndarray | None = None,
+    slots: int = SLOTS,
+) -> Iterator[dict[int, Generation]]:
+    """Answers by their prompt's place, as they end; several times a second, if with none.
+
+    A prompt gets the tokens it would get alone. `keys` (uint32 [len(prompts), 2]) seed what is drawn for each, and are
+    not needed where nothing is. Raises ValueError on an empty prompt.
     """
     if not all(prompts):
         raise ValueError("a prompt has no tokens")
-    answers: dict[int, Generation] = {}
-    for rows in _alike(prompts, batch_size):
-        tokens, start = _left_padded([prompts[row] for row in rows], batch_size, pad_id)
-        written = _generate(params, tokens, start, shape, max_new_tokens, stop_id, pad_id)
-        answers |= zip(rows, (_cut(answer, stop_id) for answer in np.asarray(written).tolist()), strict=False)
-    return [answers[row] for row in range(len(prompts))]
+    if not prompts:
+        return
+    keys = np.zeros((len(prompts), 2), np.uint32) if keys is None else keys
+    longest, slots = max(map(len, prompts)), _even(len(prompts), slots)
+    state = _blank(params, shape, rules, slots, -(-(longest + rules.max_new_tokens) // ROUND) * ROUND)
+    waiting = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))  # the longest are taken first
+    busy: dict[int, int] = {}  # rows by slot
+    steps = 1
+    while waiting or busy:
+        free = [slot for slot in range(slots) if slot not in busy]
+        while waiting and free:
+            taken = {free.pop(): waiting.pop() for _ in range(min(REFILL, len(free), len(waiting)))}
+            state = _read(params, *_padded(prompts, keys, taken, slots, longest), state, shape, rules)
+            busy |= taken
+            yield {}
+        idle = slots - len(busy)
+        begin = time.monotonic()
+        state = _write(params, state, steps, idle + REFILL if waiting else slots, shape, rules)
+        done = np.asarray(state.done)
+        steps = min(2 * steps, 1024) if time.monotonic() - begin < PATIENCE else max(1, steps // 2)
+        ended = [slot for slot in busy if done[slot]]
+        written, tokens = np.asarray(state.written), np.asarray(state.answers)
+        yield {busy.pop(slot): _cut(tokens[slot, : written[slot]].tolist(), rules.stop_id) for slot in ended}
 
 
-@partial(jax.jit, static_argnames=("shape", "max_new_tokens", "stop_id", "pad_id"))
-def _generate(
-    params: Params, tokens: Array, start: Array, shape: ModelShape, max_new_tokens: int, stop_id: int, pad_id: int
-) -> Array:
-    """Answers [B, max_new_tokens] to left-padded prompts [B, P] whose first tokens stand at `start` [B]."""
-    model, length = Gemma3(shape).bind({"params": params}), tokens.shape[1]
-    never = jnp.zeros(shape.vocab_size).at[pad_id].set(-jnp.inf)
-
-    def choose(logits: Array) -> Array:
-        return jnp.argmax(logits + never, axis=-1).astype(jnp.int32)
-
-    def unfinished(state: tuple) -> Array:
-        count, _, done, _, _ = state
-        return (count < max_new_tokens) & ~done.all()
-
-    def next_token(state: tuple) -> tuple:
-        count, token, done, answers, memory = state
-        index = length + count - 1
-        logits, memory = model.decode(token, start, index, memory)
-        token = jnp.where(done, pad_id, choose(logits))
-        return count + 1, token, done | (token == stop_id), answers.at[:, count].set(token), memory
-
-    column = jnp.arange(length)
-    x, memory = model.hidden(tokens, column - start[:, None], (column >= start[:, None]).astype(jnp.int32))
-    memory = jax.tree.map(lambda past: jnp.pad(past, ((0, 0), (0, 0), (0, max_new_tokens), (0, 0))), memory)
-    token = choose(model.logits(x[:, -1]))
-    token = jnp.where(start == length, stop_id, token)  # rows that only fill the batch are done at once
-    answers = jnp.full((len(tokens), max_new_tokens), pad_id, jnp.int32).at[:, 0].set(token)
-    return jax.lax.while_loop(unfinished, next_token, (1, token, token == stop_id, answers, memory))[3]
+def _even(prompts: int, slots: int) -> int:
+    """No more slots than answers of equal length need to end as soon: of 40, 100 prompts take 36."""
+    rounds = -(-prompts // slots)
+    return min(slots, -(-prompts // (rounds * REFILL)) * REFILL)
 
 
-def _alike(prompts: list[list[int]], batch_size: int) -> Iterator[list[int]]:
-    """Rows in batches of similar prompt length, so that little is padded."""
-    rows = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    for first in range(0, len(rows), batch_size):
-        yield rows[first : first + batch_size]
+@partial(jax.jit, static_argnames=("shape", "rules"), donate_argnames="slots")
+def _read(
+    params: Params,
+    tokens: Array,
+    length: Array,
+    keys: Array,
+    into: Array,
+    slots: Slots,
+    shape: ModelShape,
+    rules: Rules,
+) -> Slots:
+    """The slots `into` [R] begin answers to prompts `tokens` [R, P] of `length` [R]; a slot that is none: nowhere."""
+    model = Gemma3(shape).bind({"params": params})
+
+    def unread(state: tuple) -> Array:
+        return state[0] < length.max()
+
+    def read_on(state: tuple) -> tuple:
+        begin, last, memory = state
+        part = jax.lax.dynamic_slice_in_dim(tokens, begin, READ, axis=1)
+        x, memory = model.read(part, begin, length, memory)
+        place = length - 1 - begin
+        here = (place >= 0) & (place < READ)
+        ends = jnp.take_along_axis(x, place.clip(0, READ - 1)[:, None, None], axis=1)[:, 0]
+        return begin + READ, jnp.where(here[:, None], ends, last), memory
+
+    rows, size = tokens.shape
+    blank = jnp.zeros((rows, shape.width), params["embedding"].dtype), model.blank_memory(rows, size)
+    _, last, memory = jax.lax.while_loop(unread, read_on, (0, *blank))
+    zero = jnp.zeros_like(length)
+    token = _choose(rules, model.logits(last), keys, zero)
+    answers = jnp.full((len(tokens), rules.max_new_tokens), rules.pad_id, jnp.int32).at[:, 0].set(token)
+    new = Slots(memory, token, length, zero + 1, _ended(rules, token, zero + 1), answers, keys)
+    # A text that fits a memory lies in its first columns; in a larger one too.
+    return jax.tree.map(lambda old, row: old.at[(into, *map(slice, row.shape[1:]))].set(row, mode="drop"), slots, new)
 
 
-def _left_padded(prompts: list[list[int]], batch_size: int, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens [batch_size, P] with each prompt at the right end, and where each starts (P for rows without one)."""
-    length = -(-max(map(len, prompts)) // PROMPT_STEP) * PROMPT_STEP
-    tokens = np.full((batch_size, length), pad_id, np.int32)
-    start = np.full(batch_size, length, np.int32)
-    for row, prompt in enumerate(prompts):
-        start[row] = length - len(prompt)
-        tokens[row, start[row] :] = prompt
-    return tokens, start
+@partial(jax.jit, static_argnames=("shape", "rules"), donate_argnames="slots")
+def _write(params: Params, slots: Slots, steps: Array, enough: Array, shape: ModelShape, rules: Rules) -> Slots:
+    """The slots after `steps` more tokens in each that is not done, or fewer when `enough` slots are done."""
+    model = Gemma3(shape).bind({"params": params})
+    row = jnp.arange(len(slots.token))
+
+    def unfinished(state: tuple[Array, Slots]) -> Array:
+        return (state[0] < steps) & (state[1].done.sum() < enough)
+
+    def next_token(state: tuple[Array, Slots]) -> tuple[Array, Slots]:
+        step, slots = state
+        logits, memory = model.decode(slots.token, slots.position, slots.memory)
+        token = _choose(rules, logits, slots.keys, slots.written)
+        # A slot that is done stands still: it writes the same again where nobody looks.
+        written = jnp.where(slots.done, slots.written, slots.written + 1)
+        column = jnp.where(slots.done, rules.max_new_tokens, slots.written)
+        return step + 1, Slots(
+            memory,
+            jnp.where(slots.done, slots.token, token),
+            jnp.where(slots.done, slots.position, slots.position + 1),
+            written,
+            slots.done | _ended(rules, token, written),
+            slots.answers.at[row, column].set(token, mode="drop"),
+            slots.keys,
+        )
+
+    return jax.lax.while_loop(unfinished, next_token, (jnp.zeros((), jnp.int32), slots))[1]
+
+
+@partial(jax.jit, static_argnames=("shape", "rules", "slots", "size"))
+def _blank(params: Params, shape: ModelShape, rules: Rules, slots: int, size: int) -> Slots:
+    """Slots that wait for prompts, with room for texts of `size` tokens."""
+    memory = Gemma3(shape).bind({"params": params}).blank_memory(slots, size)
+    zero = jnp.zeros(slots, jnp.int32)
+    answers = jnp.full((slots, rules.max_new_tokens), rules.pad_id, jnp.int32)
+    return Slots(memory, zero, zero, zero, zero == 0, answers, jnp.zeros((slots, 2), jnp.uint32))
+
+
+def _choose(rules: Rules, logits: Array, keys: Array, index: Array) -> Array:
+    return rules.choice(logits.at[:, rules.pad_id].set(-jnp.inf), keys, index)
+
+
+def _ended(rules: Rules, token: Array, written: Array) -> Array:
+    return (token == rules.stop_id) | (written == rules.max_new_tokens)
+
+
+def _padded(
+    prompts: Sequence[list[int]], keys: np.ndarray, taken: dict[int, int], slots: int, longest: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens [REFILL, P], lengths [REFILL] and keys [REFILL, 2] of the rows `taken`, and their slots [REFILL]."""
+    tokens = np.zeros((REFILL, -(-longest // ROUND) * ROUND), np.int32)
+    length, into = np.zeros(REFILL, np.int32), np.full(REFILL, slots, np.int32)
+    seeds = np.zeros((REFILL, 2), np.uint32)
+    for place, (slot, row) in enumerate(taken.items()):
+        tokens[place, : len(prompts[row])] = prompts[row]
+        length[place], into[place], seeds[place] = len(prompts[row]), slot, keys[row]
+    return tokens, length, seeds, into
 
 
 def _cut(tokens: list[int], stop_id: int) -> Generation:
-    if stop_id in tokens:
-        return Generation(tokens[: tokens.index(stop_id)], "stop")
-    return Generation(tokens, "length")
+    return Generation(tokens[:-1], "stop") if tokens[-1] == stop_id else Generation(tokens, "length")

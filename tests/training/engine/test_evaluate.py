@@ -1,13 +1,19 @@
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from training import lifeline
+from training.canonical import canonical_json
 from training.config import TrainConfig
 from training.engine.evaluate import examine, examine_run, load_model
 from training.engine.loop import train
 from training.errors import Invalid
+from training.eval_generate import main as eval_generate
 from training.evalsets import item_from_row
+from training.lifeline import Failure
 from training.problems import generate_traces
 from training.record import new_record
 
@@ -52,6 +58,54 @@ def test_a_row_does_not_depend_on_its_company(model):
         alone = examine(model, [item])[0]
         assert alone["output"] == row["output"]
         assert alone["loss"] == pytest.approx(row["loss"], rel=1e-6)
+
+
+def test_the_same_checkpoint_and_items_give_the_same_bytes(model, run):
+    assert canonical_json(examine(model, ITEMS)) == canonical_json(examine(load_model(run / "checkpoints"), ITEMS))
+
+
+def test_what_is_drawn_follows_from_the_seed_and_the_item_s_id(model):
+    def outputs(items, seed):
+        training = replace(model.config.training, seed=seed)
+        config = replace(model.config, training=training, eval=replace(model.config.eval, temperature=2.0))
+        return {row["id"]: row["output"] for row in examine(replace(model, config=config), items)}
+
+    drawn = outputs(ITEMS, seed=1)
+    assert outputs(ITEMS[::-1], seed=1) == drawn
+    assert outputs(ITEMS[1:2], seed=1) == {ITEMS[1]["id"]: drawn[ITEMS[1]["id"]]}
+    assert outputs([{**ITEMS[0], "id": "another"}], seed=1) != {"another": drawn[ITEMS[0]["id"]]}
+    assert outputs(ITEMS, seed=2) != drawn
+
+
+def test_a_stop_request_ends_an_examination_before_it_is_through(model, monkeypatch):
+    monkeypatch.setattr(lifeline, "_stop", threading.Event())
+    told: list[int] = []
+
+    def progress(done: int) -> None:
+        told.append(done)
+        if done:
+            lifeline._stop.set()
+
+    items = [{**ITEMS[0], "id": str(i)} for i in range(100)]
+    with pytest.raises(Failure, match="stopped on request"):
+        examine(model, items, progress)
+    assert 0 < told[-1] < len(items)
+
+
+def test_flags_say_how_a_token_is_chosen_and_are_checked_as_the_config_is(run, model, tmp_path, capsys):
+    evalset, output = tmp_path / "evalset.jsonl", tmp_path / "answers.jsonl"
+    evalset.write_text("".join(f"{canonical_json(item)}\n" for item in ITEMS))
+    asked = ["--checkpoint", str(run / "checkpoints"), "--evalset", str(evalset), "--output", str(output)]
+
+    def outputs(*flags: str) -> list[str]:
+        assert eval_generate([*asked, *flags]) == lifeline.OK
+        return [json.loads(line)["output"] for line in output.read_text().splitlines()]
+
+    greedy = [row["output"] for row in examine(model, ITEMS)]
+    assert outputs("--temperature", "2", "--top_k", "1") == greedy
+    assert outputs("--temperature", "2") != greedy
+    assert eval_generate([*asked, "--top_p", "2"]) == lifeline.BAD_CONFIG
+    assert "top_p" in capsys.readouterr().err
 
 
 def test_an_item_without_a_reference_has_no_loss(model):

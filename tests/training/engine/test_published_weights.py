@@ -18,7 +18,7 @@ from tests.training.test_tokenizer import ROWS
 from training import eval_run, export_weights, train_jax
 from training.engine.evaluate import load_model
 from training.engine.model import Gemma3
-from training.engine.sampling import generate
+from training.engine.sampling import Rules, generate
 from training.engine.weights import load_params, save_published
 from training.evalsets import write_evalset
 from training.published import describe_shape, read_shape
@@ -123,15 +123,8 @@ def test_an_exported_model_answers_alike(place, exported, answers, name):
     prompts = [model.tokenizer.encode_prompt(prompt, INSTRUCTION) for prompt in PROMPTS]
     assert theirs["ids"] == prompts
     assert theirs["plain"][0] == model.tokenizer.bos_id
-    ours = generate(
-        model.params,
-        model.shape,
-        prompts,
-        max_new_tokens=NEW_TOKENS,
-        stop_id=model.tokenizer.end_of_turn_id,
-        pad_id=model.tokenizer.pad_id,
-        batch_size=len(prompts),
-    )
+    rules = Rules(NEW_TOKENS, stop_id=model.tokenizer.end_of_turn_id, pad_id=model.tokenizer.pad_id)
+    ours = generate(model.params, model.shape, prompts, rules)
     stop = [model.tokenizer.end_of_turn_id]
     said = [answer.tokens + (stop if answer.finish_reason == "stop" else []) for answer in ours]
     assert theirs["answers"] == said
