@@ -111,8 +111,8 @@ def _prompt_places(job: dict) -> int:
 
 
 def tunix_model(job: dict, arrays: Arrays) -> Any:
-    """Tunix's Gemma 3 with the given weights."""
-    shape = ModelShape(**job["shape"])
+    """Tunix's Gemma 3 with the given weights, which it keeps in the type that it computes in."""
+    shape, number = ModelShape(**job["shape"]), jnp.bfloat16 if job.get("bfloat16") else jnp.float32
     config = ModelConfig(
         num_layers=shape.layers,
         num_embed=shape.vocab_size,
@@ -124,11 +124,11 @@ def tunix_model(job: dict, arrays: Arrays) -> Any:
         sliding_window_size=shape.window,
         local_base_frequency=int(shape.local_theta),
         global_base_frequency=int(shape.global_theta),
-        param_dtype=jnp.float32,
+        param_dtype=number,
     )
     with tempfile.TemporaryDirectory() as directory:
         save_file(published(shape, arrays), Path(directory) / "model.safetensors")
-        return create_model_from_safe_tensors(directory, config, dtype=jnp.float32)
+        return create_model_from_safe_tensors(directory, config, dtype=number)
 
 
 @struct.dataclass(frozen=True)
