@@ -14,6 +14,7 @@ import ml_dtypes  # noqa: F401 (gives numpy the name bfloat16, which safetensors
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from training.errors import ECHO_LIMIT, echo
 from training.published import TOKENIZER_FILE, find_weights, read_object, read_shape, unusable
 from training.published_names import EMBEDDING, HEAD, parameters
 from training.shapes import OWN_FAMILY, ModelShape
@@ -110,7 +111,7 @@ def _index(path: Path) -> Mapping[str, str]:
         raise unusable(f"{path} has no weight_map")
     for file in places.values():
         if not isinstance(file, str) or Path(file).name != file or not file.endswith(".safetensors"):
-            raise unusable(f"{path} names {file!r}, which is no safetensors file beside it")
+            raise unusable(f"{path} names {echo(file)}, which is no safetensors file beside it")
     return places
 
 
@@ -141,4 +142,4 @@ def _refuse(what: str, names: list[str], directory: Path) -> None:
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+    return f"{', '.join(name[:ECHO_LIMIT] for name in names[:NAMED])}{more}"

@@ -49,6 +49,11 @@ def test_a_device_holds_its_part_of_the_matrices_and_their_moments(meshes):
         assert meshes[name]["norm"] == [16], name
 
 
+@pytest.mark.slow
+def test_published_weights_are_spread_like_fresh_ones(meshes):
+    assert [found["loaded"] for found in meshes.values()] == [True] * len(meshes)
+
+
 def test_one_device_needs_no_mesh():
     assert make_mesh(MeshConfig()) is None
 

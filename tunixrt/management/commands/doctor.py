@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from training.engines import why_absent
+from training.published import installed
 from tunixrt import state
 from tunixrt.lib.commands import Command as BaseCommand
 from tunixrt.lib.errors import Unavailable
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             "installed": {"python": platform.python_version(), "django": django.__version__}
             | {name: version(name) for name in ("celery", "jax", "flax", "optax", "orbax-checkpoint", "tokenizers")},
             "optional": {"ungar": find_spec("ungar") is not None, "tunix": why_absent(settings.TUNIX_PYTHON) is None},
+            "weights": installed(),
         }
         if any(check.state == "down" for check in found):
             raise Unavailable("; ".join(f"{c.name}: {c.detail}" for c in found if c.state == "down"))
@@ -42,6 +44,7 @@ class Command(BaseCommand):
         yield "installed: " + ", ".join(f"{name} {number}" for name, number in result["installed"].items())
         for name, present in result["optional"].items():
             yield f"optional: {name} {'present' if present else 'absent'}"
+        yield f"weights: {', '.join(result['weights']) or 'none'}"
 
 
 def unapplied() -> int:
