@@ -62,6 +62,7 @@ def save_published(directory: Path, params: Params, shape: ModelShape, tokenizer
             name = SINGLE if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
             tensors = _published(params, shard)
             save_file(tensors, aside / name, metadata={"format": "pt"})  # transformers asks for the format
+            (aside / name).chmod(0o644)  # as any new file: the package's is for its owner alone
             fsync_file(aside / name)
             places |= dict.fromkeys(tensors, name)
         if len(shards) > 1:

@@ -45,6 +45,7 @@ def assert_same(params, expected) -> None:
 
 
 def test_what_is_saved_is_loaded(published):
+    assert {path.stat().st_mode & 0o777 for path in published.iterdir()} == {0o644}
     assert_same(load_params(published, SHAPE), PARAMS)
 
 
