@@ -124,6 +124,7 @@ def test_an_exported_model_answers_alike(place, exported, answers, name):
     assert theirs["ids"] == prompts
     assert theirs["plain"][0] == model.tokenizer.bos_id
     rules = Rules(NEW_TOKENS, stop_id=model.tokenizer.end_of_turn_id, pad_id=model.tokenizer.pad_id)
+    rules = Rules(NEW_TOKENS, stop_id=model.tokenizer.end_of_turn_id, pad_id=model.tokenizer.pad_id)
     ours = generate(model.params, model.shape, prompts, rules)
     stop = [model.tokenizer.end_of_turn_id]
     said = [answer.tokens + (stop if answer.finish_reason == "stop" else []) for answer in ours]
