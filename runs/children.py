@@ -20,12 +20,18 @@ FINAL = (lifeline.USAGE, lifeline.BAD_CONFIG, lifeline.NONFINITE, lifeline.DISK_
 TAIL_LINES = 12
 
 
-def run_child(job: Job, argv: list[str], log_file: Path, note: Callable[[str], None]) -> None:
-    """Runs a stage to its end; `note` hears what belongs into the run's history.
+def run_child(
+    job: Job,
+    argv: list[str],
+    log_file: Path,
+    note: Callable[[str], None],
+    planned: Callable[[dict], None] = lambda plan: None,
+) -> None:
+    """Runs a stage to its end; `note` hears what belongs into the run's history, `planned` what it expects to take.
 
     Raises Refused when another attempt cannot help, HandBack when it may.
     """
-    relay = Relay(job, note)
+    relay = Relay(job, note, planned)
     code = supervise(job, argv, log_file=log_file, on_event=relay)
     if code == lifeline.OK:
         return
@@ -38,8 +44,8 @@ def run_child(job: Job, argv: list[str], log_file: Path, note: Callable[[str], N
 class Relay:
     """Passes a child's events on to its job; a database that does not answer costs a figure, not the child."""
 
-    def __init__(self, job: Job, note: Callable[[str], None]):
-        self.job, self.note = job, note
+    def __init__(self, job: Job, note: Callable[[str], None], planned: Callable[[dict], None]):
+        self.job, self.note, self.planned = job, note, planned
         self.sentence = ""  # why the child fails, in its own words
         self.written = float("-inf")
 
@@ -53,6 +59,8 @@ class Relay:
                     self.job.tick(message=event["message"])
                 case "checkpoint":
                     self.job.made_progress()
+                case "plan":
+                    self.planned(event)
                 case "notice":
                     self.note(event["message"])
                 case "failed":

@@ -13,6 +13,15 @@ from tunixrt.jobs.models import Job
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
+REMEMBERED_RUNS = 200  # among which one that computed alike is looked for
+
+
+def workload(config: dict[str, Any]) -> tuple:
+    """What the time a token takes depends on most, of a resolved config."""
+    model, training = config["model"], config["training"]
+    named = (model.get("family"), model.get("size"), model.get("weights"), bool(model.get("lora")))
+    return (*named, config["data"]["max_length"], training.get("dtype", "float32"), config.get("mesh"))
+
 
 class RunQuerySet(models.QuerySet):
     def newest_first(self) -> Self:
@@ -27,10 +36,11 @@ class RunQuerySet(models.QuerySet):
     def examined_on(self, evalset: EvalSet) -> Self:
         return self.completed().filter(evalset=evalset)
 
-    def pace(self, size: str, engine: str) -> float | None:
-        """Tokens a second of the newest completed run of a model of this size; None before there is one."""
-        runs = self.filter(status=Run.Status.COMPLETED, config__model__size=size, engine=engine).newest_first()
-        return next((pace for run in runs[:1] if (pace := run.metrics.get("avg_tokens_per_second"))), None)
+    def pace(self, config: dict[str, Any], engine: str) -> float | None:
+        """Tokens a second of the newest completed run that computed alike; None before there is one."""
+        recent = self.completed().filter(engine=engine).newest_first().only("config", "metrics")[:REMEMBERED_RUNS]
+        alike = (run for run in recent if workload(run.config) == workload(config))
+        return next((pace for run in alike if (pace := run.metrics.get("avg_tokens_per_second"))), None)
 
     def with_dataset(self) -> Self:
         return self.select_related("dataset", "evalset", "created_by")
@@ -167,8 +177,16 @@ class Run(models.Model):
         """A RunEvent for something that happened without a change of status."""
         self.events.create(from_status=self.status, to_status=self.status, reason=reason, created_by=by)
 
+    def keep_plan(self, plan: dict[str, Any]) -> None:
+        """Keeps what its training expects to take, the time by what is known of the pace now."""
+        tokens, pace = plan["tokens"], Run.objects.pace(self.config, self.engine)
+        seconds = round(tokens / pace, 1) if pace else None
+        news = {"planned_memory_bytes": plan["memory_bytes"], "planned_tokens": tokens, "planned_seconds": seconds}
+        self.keep_metrics(news)
+
     def keep_metrics(self, news: dict[str, Any]) -> None:
         """Adds summary figures to those that the run has."""
+        self.refresh_from_db(fields=["metrics"])
         self.metrics = self.metrics | news
         Run.objects.filter(pk=self.pk).update(metrics=self.metrics)
 

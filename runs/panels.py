@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -39,7 +39,23 @@ class Live:
     valid_loss: float | None = None
     tokens_per_second: float | None = None
     elapsed_s: float | None = None
+    tokens: int | None = None
+    peak_memory_bytes: int | None = None
     workers: bool = True  # whether one is alive that could take the run
+
+
+class Budget(NamedTuple):
+    """One of the things that training takes."""
+
+    name: str
+    planned: float | None
+    taken: float | None
+    unit: str  # bytes, count or duration
+
+    @property
+    def share(self) -> float | None:
+        """What was taken of what was planned."""
+        return self.taken / self.planned if self.planned and self.taken is not None else None
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,8 @@ def live(run: Run) -> Live:
         valid_loss=valid[-1]["loss"] if valid else None,
         tokens_per_second=last["tokens_per_second"],
         elapsed_s=last["elapsed_s"],
+        tokens=last["tokens"],
+        peak_memory_bytes=series.peak_memory(points),
     )
 
 
@@ -106,6 +124,21 @@ def curve(runs: Sequence[Run], query: Mapping[str, str]) -> Curve:
             if steps:
                 lines.append(Series(prefix + split, steps, series.smoothed(losses, weight)))
     return Curve(line_chart(lines, title="Loss", x_label="step", y_label="loss", log_y=log), smooth, log)
+
+
+def budget(run: Run, live: Live) -> list[Budget]:
+    """What training was planned to take beside what it took, or took so far; empty before it was planned."""
+    found = run.metrics
+    if "planned_tokens" not in found:
+        return []
+    so_far = (live.peak_memory_bytes, live.tokens, live.elapsed_s)
+    at_the_end = (found.get("peak_memory_bytes"), found.get("total_tokens"), found.get("wall_time_s"))
+    memory, tokens, seconds = so_far if run.is_open else at_the_end
+    return [
+        Budget("Memory", found["planned_memory_bytes"], memory, "bytes"),
+        Budget("Tokens", found["planned_tokens"], tokens, "count"),
+        Budget("Training time", found["planned_seconds"], seconds, "duration"),
+    ]
 
 
 def log(run: Run) -> list[str]:

@@ -41,7 +41,7 @@ class TrainRun(Work):
         run = run_of(job)
         require_same_dataset(run)
         prepare_directory(run)
-        run_child(job, train_argv(run), run.directory / series.LOG, run.note)
+        run_child(job, train_argv(run), run.directory / series.LOG, run.note, run.keep_plan)
         job.tick()  # from here on the run's row is written: only by its owner
         run.keep_metrics(series.summary(series.read_metrics(run.directory / series.METRICS)))
 

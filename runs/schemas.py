@@ -58,8 +58,10 @@ class Plan(s.Serializer):
     tokens_per_update = s.IntegerField()
     updates = s.IntegerField()
     epochs = s.FloatField()
-    memory_bytes = s.IntegerField()
-    seconds = s.FloatField(allow_null=True, help_text="At the pace of the newest run of a model of this size.")
+    tokens = s.IntegerField(help_text="Of the whole run.")
+    memory_bytes = s.IntegerField(help_text="Of the process at its peak, within some tenths.")
+    memory = s.DictField(child=s.IntegerField(), help_text="What takes how many bytes; see docs/scale.md.")
+    seconds = s.FloatField(allow_null=True, help_text="At the pace of the newest run that computed alike.")
 
 
 class Prediction(s.Serializer):

@@ -85,7 +85,8 @@ def smoothed(values: Iterable[float | None], weight: float) -> list[float | None
 
 
 def summary(points: list[dict[str, Any]]) -> dict[str, Any]:
-    """`final_loss, best_loss, total_steps, total_tokens, avg_tokens_per_second, wall_time_s` of a run's points."""
+    """`final_loss, best_loss, total_steps, total_tokens, avg_tokens_per_second, wall_time_s, peak_memory_bytes` of a
+    run's points."""
     train = [point for point in points if point.get("split") == "train" and point.get("loss") is not None]
     if not train:
         return {}
@@ -98,7 +99,13 @@ def summary(points: list[dict[str, Any]]) -> dict[str, Any]:
         "total_tokens": last["tokens"],
         "avg_tokens_per_second": round(last["tokens"] / seconds, 1) if seconds else None,
         "wall_time_s": seconds,
+        "peak_memory_bytes": peak_memory(points),
     }
+
+
+def peak_memory(points: Iterable[dict[str, Any]]) -> int | None:
+    """The most bytes that any attempt held; None where none was measured."""
+    return max((point.get("peak_memory_bytes") or 0 for point in points), default=0) or None
 
 
 def _begins_a_line(file, offset: int, size: int) -> bool:

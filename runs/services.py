@@ -16,6 +16,7 @@ from training.dataset_file import read_dataset
 from training.engines import ENGINES, check_engine, why_absent
 from training.errors import Fault, Invalid, echo
 from training.json_rules import text_faults
+from training.memory import require_memory, run_memory
 from training.plan import RunPlan, plan
 from training.results import Comparison, compare
 from training.tensor_files import check_weights
@@ -88,11 +89,11 @@ def plan_run(
     engine: str = "jax",
 ) -> RunPlan:
     """The sizes of the run that `launch_run` would start, and how long it would take at the pace of the newest
-    completed run of a model of this size by this engine. Stores nothing. Raises what `launch_run` raises, and Invalid
+    completed run that computed alike. Stores nothing. Raises what `launch_run` raises, and Invalid
     when the rows do not fit the config."""
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
     planned = plan(resolved, read_dataset(dataset.rows_path))
-    pace = Run.objects.pace(resolved.model.name, engine)
+    pace = Run.objects.pace(resolved.to_dict(), engine)
     return replace(planned, seconds=planned.tokens / pace) if pace else planned
 
 
@@ -219,12 +220,20 @@ def _checked_config(config: dict | None, config_name: str | None, engine: str) -
         check_engine(checked, engine)
         if checked.model.weights:
             check_weights(checked.model.weights, checked.model.family)
+        _check_memory(checked, engine)
     except Invalid as invalid:
         raise Invalid(Fault(("config", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
     if checked.eval.evalset is not None:
         msg = "is a file, which only offline runs read; name an evalset of this installation when you launch"
         raise Invalid(Fault(("config", "eval", "evalset"), msg, "wrong_value"))
     return checked
+
+
+def _check_memory(config: TrainConfig, engine: str) -> None:
+    """Raises Invalid for a run that this machine cannot hold. What a GPU holds, only the training itself can ask."""
+    if engine == Run.Engine.JAX and settings.RUN_DEVICE in ("auto", "cpu"):
+        needed = run_memory(config, config.shape(config.tokenizer.vocab_size))
+        require_memory(needed, settings.RUN_MEMORY_BYTES)
 
 
 def _frozen_dataset(key: object) -> Dataset:

@@ -49,11 +49,13 @@ def launch(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
+    live = panels.live(run)
     context = {
         "room": "runs",
         "run": run,
         "job": run.job,
-        "live": panels.live(run),
+        "live": live,
+        "budget": panels.budget(run, live),
         "curve": panels.curve([run], request.GET),
         "log": panels.log(run),
         "verdict": panels.verdict(run),
@@ -70,7 +72,9 @@ def live(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """What changes while a run is open. A page that still asks when it has ended gets the whole of itself anew."""
     run = find(run_id)
     if run.is_open or not request.htmx:
-        return render(request, "runs/_live.html", {"run": run, "job": run.job, "live": panels.live(run)})
+        found = panels.live(run)
+        shown = {"run": run, "job": run.job, "live": found, "budget": panels.budget(run, found)}
+        return render(request, "runs/_live.html", shown)
     return retarget(reswap(reselect(detail(request, run_id), "#main"), "outerHTML"), "#main")
 
 

@@ -3,16 +3,19 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from training import lifeline
-from training.files import append_line, fsync_file, write_lines_atomic
+from training.files import append_line, fsync_file, write_json_atomic, write_lines_atomic
 from training.lifeline import NONFINITE, Failure
+from training.memory import peak_memory
+from training.plan import RunPlan, opening
 
-METRICS, LOG = "metrics.jsonl", "train.log"
+METRICS, LOG, PLAN = "metrics.jsonl", "train.log", "plan.json"
 LINES_WANTED = 1000  # train lines of a run that does not say how often to log
 EVENT_SECONDS = 0.5  # between two progress events, at least
 
@@ -35,10 +38,18 @@ class Journal:
     """
 
     def __init__(
-        self, run_dir: Path | None, *, step: int, total: int, log_every: int | None, tokens: int, elapsed: float
+        self,
+        run_dir: Path | None,
+        *,
+        step: int,
+        total: int,
+        log_every: int | None,
+        tokens: int,
+        elapsed: float,
+        memory: Callable[[], int | None] = peak_memory,
     ):
         self.tokens, self._total = tokens, total
-        self._run_dir = run_dir
+        self._run_dir, self._memory = run_dir, memory
         self._log_every = log_every or max(1, total // LINES_WANTED)
         self._began = time.monotonic() - elapsed
         self._since, self._since_tokens = time.monotonic(), tokens
@@ -79,6 +90,14 @@ class Journal:
     def checkpoint(self, step: int) -> None:
         self.say(f"checkpoint {step} sealed")
         self._emit("checkpoint", step=step)
+
+    def planned(self, plan: RunPlan) -> None:
+        """Says what is about to happen, and leaves it in plan.json beside what will have happened."""
+        for sentence in opening(plan):
+            self.say(sentence)
+        if self._run_dir:
+            write_json_atomic(self._run_dir / PLAN, plan.to_dict())
+        self._emit("plan", memory_bytes=plan.memory_bytes, tokens=plan.tokens, updates=plan.updates)
 
     def phase(self, message: str) -> None:
         self.say(message)
@@ -128,6 +147,7 @@ class Journal:
             "tokens_per_second": round(self._speed, 1),
             "elapsed_s": round(self.elapsed, 3),
             "epoch": round(update.epoch, 4),
+            "peak_memory_bytes": self._memory(),
             **more,
         }
         self._append(METRICS, json.dumps(line, allow_nan=False))

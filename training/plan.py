@@ -7,15 +7,14 @@ from typing import Any
 
 from training.config import DataConfig, TrainConfig
 from training.errors import Fault, Invalid, echo
+from training.memory import Memory, run_memory
 from training.packing import Example, PackedData, encode_example
 from training.published import TOKENIZER_FILE, find_weights
 from training.renderers import Row
-from training.shapes import ModelShape, parameter_count
+from training.shapes import parameter_count
 from training.tokenizer import Tokenizer, tokenizer_for
 
 NAMED_ROWS = 10  # how many overlong rows a message names
-RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
-ALIVE_SEQUENCES = 2  # whose activations are in memory at once
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class RunPlan:
     tokens_per_update: int  # places that hold a row, on average
     updates: int
     epochs: float
-    memory_bytes: int
+    memory: Memory
     seconds: float | None = None  # of training; known where runs were timed
 
     @property
@@ -48,8 +47,13 @@ class RunPlan:
         """Tokens of the whole run."""
         return self.updates * self.tokens_per_update
 
+    @property
+    def memory_bytes(self) -> int:
+        """Of the process, its devices' included."""
+        return self.memory.total
+
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"memory_bytes": self.memory_bytes, "tokens": self.tokens}
 
 
 def plan(config: TrainConfig, rows: Sequence[Row]) -> RunPlan:
@@ -96,8 +100,8 @@ def training_data(config: TrainConfig, examples: Sequence[Example]) -> PackedDat
     )
 
 
-def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) -> RunPlan:
-    """As `plan`, for rows that are in tokens already."""
+def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row], *, devices: int = 1) -> RunPlan:
+    """As `plan`, for rows that are in tokens already, on a machine with so many devices."""
     data = training_data(config, prepared.train)
     shape = config.shape(prepared.tokenizer.vocab_size)
     updates = total_updates(config, data)
@@ -111,8 +115,21 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row]) 
         tokens_per_update=round(places * data.fill),
         updates=updates,
         epochs=updates * config.batch_size / data.sequences,
-        memory_bytes=_memory_bytes(shape, config.data),
+        memory=run_memory(config, shape, devices=devices),
     )
+
+
+def opening(plan: RunPlan) -> list[str]:
+    """What is about to happen, in sentences."""
+    rows = ", ".join(f"{count} {split}" for split, count in plan.rows.items())
+    lines = [
+        f"{plan.parameters:,} parameters, vocabulary {plan.vocab_size}, rows: {rows}",
+        f"{plan.updates} updates of about {plan.tokens_per_update} tokens ({plan.fill:.0%} of the places filled), "
+        f"{plan.epochs:.1f} epochs",
+    ]
+    if plan.overlong:
+        lines.append(f"{len(plan.overlong)} rows longer than the sequence left out: {', '.join(plan.overlong)}")
+    return lines
 
 
 def total_updates(config: TrainConfig, data: PackedData) -> int:
@@ -136,12 +153,3 @@ def _judge_overlong(overlong: dict[str, int], data: DataConfig) -> None:
         f"{max(overlong.values())}. Raise max_length, or set data.overlong to drop to leave them out"
     )
     raise Invalid(Fault(("data", "max_length"), msg, "overlong"))
-
-
-def _memory_bytes(shape: ModelShape, data: DataConfig) -> int:
-    """Peak memory, within some tenths: float32 parameters, gradients and two moments, a checkpoint's copy of all but
-    the gradients, and what lives between the forward and the backward pass."""
-    states = (4 + 3) * 4 * parameter_count(shape)
-    per_token = shape.layers * (12 * shape.width + 3 * shape.mlp_width) + 3 * shape.vocab_size
-    scores = shape.layers * shape.heads * data.max_length
-    return RUNTIME_BYTES + states + 4 * ALIVE_SEQUENCES * data.max_length * (per_token + scores)

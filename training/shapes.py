@@ -1,5 +1,6 @@
 """The dimensions of a model, known without jax: plans, forms and pages need them; only the engine builds the model."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from training.errors import Fault, Invalid, echo
@@ -57,9 +58,28 @@ def model_shape(size: str, vocab_size: int) -> ModelShape:
     return ModelShape(vocab_size=vocab_size, **SIZES[size])
 
 
+def projections(shape: ModelShape) -> dict[str, tuple[int, int]]:
+    """Inputs and outputs of each matrix of a layer, by its published name."""
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    return {
+        "q_proj": (shape.width, queries),
+        "k_proj": (shape.width, keys),
+        "v_proj": (shape.width, keys),
+        "o_proj": (queries, shape.width),
+        "gate_proj": (shape.width, shape.mlp_width),
+        "up_proj": (shape.width, shape.mlp_width),
+        "down_proj": (shape.mlp_width, shape.width),
+    }
+
+
 def parameter_count(shape: ModelShape) -> int:
-    """How many numbers the model learns. The embedding counts once: it is the output matrix too."""
-    projections = shape.width * shape.head_dim * (2 * shape.heads + 2 * shape.kv_heads)
-    mlp = 3 * shape.width * shape.mlp_width
+    """How many numbers the model is. The embedding counts once: it is the output matrix too."""
+    matrices = sum(inputs * outputs for inputs, outputs in projections(shape).values())
     norms = 4 * shape.width + 2 * shape.head_dim
-    return shape.vocab_size * shape.width + shape.layers * (projections + mlp + norms) + shape.width
+    return shape.vocab_size * shape.width + shape.layers * (matrices + norms) + shape.width
+
+
+def adapter_count(shape: ModelShape, rank: int, targets: Iterable[str]) -> int:
+    """How many numbers adapters of this rank are: two thin matrices beside each target of every layer."""
+    sizes = projections(shape)
+    return shape.layers * rank * sum(sum(sizes[target]) for target in targets)

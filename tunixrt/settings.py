@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from training.memory import machine_memory
 from tunixrt.lib import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -203,6 +204,7 @@ RUN_GRACE_SECONDS = env.number("RUN_GRACE_SECONDS", min(20, RUN_LEASE_SECONDS //
 RUN_DEVICE = env.choice("RUN_DEVICE", "auto", allowed=("auto", "cpu", "gpu", "tpu"))
 TUNIX_PYTHON = env.program("TUNIX_PYTHON", BASE_DIR / ".venv-tunix" / "bin" / "python")
 RUN_MAX_SECONDS = env.number("RUN_MAX_SECONDS", 7 * 24 * 3600, minimum=60, maximum=365 * 24 * 3600)
+RUN_MEMORY_BYTES = env.number("RUN_MEMORY_BYTES", machine_memory() or 2**50, minimum=2**20, maximum=2**50)
 if RUN_LEASE_SECONDS < 3 * RUN_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("RUN_LEASE_SECONDS must be at least three times RUN_HEARTBEAT_SECONDS")
 

@@ -78,6 +78,7 @@ def write_losses(run: Run, losses: list[float], *, elapsed_s: float = 2.0) -> No
     for step, loss in enumerate(losses, start=1):
         line = {"step": step, "split": "train", "loss": loss, "learning_rate": 1e-3, "grad_norm": 1.0}
         line |= {"tokens": 100 * step, "tokens_per_second": 50.0, "elapsed_s": elapsed_s * step, "epoch": 0.1 * step}
+        line |= {"peak_memory_bytes": 2**30}
         append_line(run.directory / "metrics.jsonl", canonical_json(line))
         append_line(run.directory / "train.log", f"2026-01-01T00:00:00Z step {step} loss {loss}")
 

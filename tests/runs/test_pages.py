@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from datasets_app.models import Dataset
-from runs import services
+from runs import series, services
 from runs.forms import config_text
 from runs.models import Prediction, Run
 from tests.runs.making import TINY, begin, completed, end, write_losses
@@ -291,7 +291,7 @@ def test_the_admin_lists_shows_and_acts(admin_client, dataset, run):
 def test_the_plan_of_a_run_is_a_fragment_for_the_datasets_page(client_in, dataset):
     shown = page(client_in, "dataset_plan", dataset.key, query="?config=tiny")
     assert "Updates" in shown
-    assert "not known before a model of this size was trained" in shown
+    assert "not known before a run like this was trained" in shown
 
 
 def test_a_plan_tells_the_time_at_the_pace_of_the_newest_run(client_in, dataset):
@@ -299,6 +299,29 @@ def test_a_plan_tells_the_time_at_the_pace_of_the_newest_run(client_in, dataset)
     Run.objects.filter(pk=run.pk).update(metrics=run.metrics | {"avg_tokens_per_second": 10.0})
     plan = services.plan_run(dataset_key=dataset.key, config=run.config)
     assert plan.seconds == plan.tokens / 10
+
+
+def test_a_pace_counts_for_what_computes_alike_only(client_in, dataset):
+    run = completed(dataset)
+    Run.objects.filter(pk=run.pk).update(metrics=run.metrics | {"avg_tokens_per_second": 10.0})
+    longer = run.config | {"data": run.config["data"] | {"max_length": 64 + run.config["data"]["max_length"]}}
+    larger = run.config | {"model": {"size": "small"}}
+    for config in (longer, larger):
+        assert services.plan_run(dataset_key=dataset.key, config=config).seconds is None
+
+
+def test_a_run_shows_what_was_planned_beside_what_it_took(client_in, dataset):
+    run = completed(dataset)
+    assert "What training was planned to take" not in page(client_in, "run_detail", run.pk)
+    run.keep_plan({"memory_bytes": 2**30 * 5 // 4, "tokens": 500})
+    write_losses(run, [2.0, 1.0, 0.5, 0.4])
+    run.keep_metrics(series.summary(series.read_metrics(run.directory / series.METRICS)))
+    text = page(client_in, "run_detail", run.pk)
+    for shown in ("<caption", "1.2\xa0GB", "1.0\xa0GB", "80.0 %", "Tokens"):
+        assert shown in text
+    run.refresh_from_db()
+    assert run.metrics["planned_tokens"] == 500
+    assert run.metrics["peak_memory_bytes"] == 2**30
 
 
 @pytest.mark.parametrize("query", ["?config=nope", "?config="])

@@ -208,6 +208,17 @@ def test_what_a_child_notices_belongs_to_the_history_of_its_run(job, tmp_path):
     assert heard == ["warning: checkpoint 4 is damaged"]
 
 
+def test_what_a_child_plans_to_take_is_kept_with_its_run(job, dataset, tmp_path):
+    run = Run.objects.get(pk=job.target)
+    event = {"event": "plan", "memory_bytes": 2**30, "tokens": 500, "updates": 4}
+    code = child(f"print({json.dumps(json.dumps(event))})")
+    run_child(job, code, tmp_path / "log", run.note, run.keep_plan)
+    run.keep_metrics({"total_tokens": 400})
+    run.refresh_from_db()
+    planned = {"planned_memory_bytes": 2**30, "planned_tokens": 500, "planned_seconds": None}
+    assert run.metrics == planned | {"total_tokens": 400}
+
+
 def test_a_sealed_checkpoint_counts_as_progress(job, tmp_path):
     assert job.stalls == 1
     run_child(job, child("""print('{"event": "checkpoint", "step": 2}')"""), tmp_path / "log", print)

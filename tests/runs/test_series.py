@@ -72,12 +72,14 @@ def test_smoothing_starts_at_the_first_value_and_keeps_gaps():
 
 def test_the_summary_tells_the_last_loss_the_best_and_the_speed():
     points = [point(1), point(2), point(2, "valid", loss=0.2), point(4), point(4, "valid", loss=0.3)]
+    points = [point | {"peak_memory_bytes": size} for point, size in zip(points, (5, 9, 9, 7, 7), strict=True)]
     assert series.summary(points) == {
         "final_loss": 0.25,
         "best_loss": 0.2,
         "total_steps": 4,
         "total_tokens": 40,
         "avg_tokens_per_second": 20.0,
+        "peak_memory_bytes": 9,
         "wall_time_s": 2.0,
     }
     assert series.summary([]) == {}

@@ -52,6 +52,17 @@ def test_a_plan_stores_nothing(dataset):
     assert Run.objects.count() == Job.objects.filter(kind="train_run").count() == EvalSet.objects.count() == 0
 
 
+def test_a_run_that_does_not_fit_the_machine_is_refused_with_what_it_needs(dataset, settings):
+    settings.RUN_MEMORY_BYTES = 2**30
+    config = TINY | {"model": {"size": "medium"}}
+    for service in (services.launch_run, services.plan_run):
+        with pytest.raises(Invalid, match=r"^config\.model: needs about 1\.\d GiB .* this machine has 1\.0 GiB"):
+            service(dataset_key=dataset.key, config=config)
+    assert services.launch_run(dataset_key=dataset.key, config=TINY).status == "pending"
+    settings.RUN_DEVICE = "gpu"  # whose memory is not the machine's
+    assert services.launch_run(dataset_key=dataset.key, config=config).status == "pending"
+
+
 def changed(section: str, **fields) -> dict:
     return TINY | {section: TINY.get(section, {}) | fields}
 

@@ -25,7 +25,8 @@ def test_a_line_has_every_field_of_the_contract(tmp_path):
     writer.valid(update(1), 0.75)
     train, valid = lines(tmp_path)
     names = ["step", "split", "loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "elapsed_s", "epoch"]
-    assert list(train) == list(valid) == names
+    assert list(train) == list(valid) == [*names, "peak_memory_bytes"]
+    assert train["peak_memory_bytes"] > 10 * 2**20
     assert (train["split"], train["loss"], train["tokens"]) == ("train", 0.5, 100)
     assert (valid["split"], valid["loss"], valid["step"]) == ("valid", 0.75, 1)
 

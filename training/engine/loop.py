@@ -16,6 +16,7 @@ from training.config import TrainConfig
 from training.engine import checkpoint
 from training.engine.mesh import any_of_all, leads, make_mesh, placed, wait_for_all, whole
 from training.engine.model import Params, init_params
+from training.engine.runtime import peak_memory, require_memory
 from training.engine.saver import Saver
 from training.engine.step import (
     Metrics,
@@ -31,7 +32,7 @@ from training.errors import Fault, Invalid
 from training.journal import Journal, Update
 from training.lifeline import TRANSIENT, stop_requested
 from training.packing import Batch, Example, PackedData
-from training.plan import Prepared, RunPlan, plan_prepared, prepare, total_updates, training_data
+from training.plan import Prepared, plan_prepared, prepare, total_updates, training_data
 from training.record import CHECKPOINTS, TOKENIZER, write_record
 from training.renderers import Row
 from training.stopping import PATIENCE, TIME, Looks, out_of_patience, out_of_time, reason
@@ -56,13 +57,14 @@ def train(
     they end together, and all read what was sealed.
     """
     prepared = prepare(config, rows)
+    plan = plan_prepared(config, prepared, rows, devices=jax.device_count())
+    require_memory(plan.memory, jax.local_devices()[0])
     task = _task(config, prepared, engine or own_engine)
     if leads():
         write_record(run_dir, record)
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
-    for sentence in _opening(plan_prepared(config, prepared, rows)):
-        journal.say(sentence)
+    journal.planned(plan)
     checkpoints = run_dir / CHECKPOINTS
     with Saver(checkpoints, config.checkpoint, flush=journal.flush, sealed=journal.checkpoint) as saver:
         attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())))
@@ -180,6 +182,7 @@ def _begin(task: _Task, run_dir: Path, record: dict[str, Any]) -> tuple[TrainSta
         log_every=task.config.training.log_every,
         tokens=progress.get("tokens", 0),
         elapsed=progress.get("elapsed", 0.0),
+        memory=peak_memory,
     )
     for step in unsealed:
         journal.say(f"checkpoint {step} was never sealed: removed")
@@ -278,16 +281,3 @@ def _restore(task: _Task, path: Path, record: dict[str, Any]) -> tuple[TrainStat
             msg = f"{path} belongs to another run: its {name} is {there}, this run's is {here}"
             raise Invalid(Fault(("checkpoint", name), msg, "checkpoint_foreign"))
     return TrainState(step=jnp.asarray(done, jnp.int32), params=params, opt_state=optimizer), progress
-
-
-def _opening(plan: RunPlan) -> list[str]:
-    """The first lines of the log: what is about to happen."""
-    rows = ", ".join(f"{count} {split}" for split, count in plan.rows.items())
-    lines = [
-        f"{plan.parameters:,} parameters, vocabulary {plan.vocab_size}, rows: {rows}",
-        f"{plan.updates} updates of about {plan.tokens_per_update} tokens ({plan.fill:.0%} of the places filled), "
-        f"{plan.epochs:.1f} epochs",
-    ]
-    if plan.overlong:
-        lines.append(f"{len(plan.overlong)} rows longer than the sequence left out: {', '.join(plan.overlong)}")
-    return lines

@@ -4,9 +4,14 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from training import memory
 from training.lifeline import BAD_CONFIG, TRANSIENT, Failure
 from training.record import compile_cache
+
+if TYPE_CHECKING:
+    from jax import Device
 
 DEVICES = {"auto": "", "cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 JOIN_SECONDS = 60  # in which all processes must have begun
@@ -44,6 +49,20 @@ def start_jax(device: str, processes: Processes | None = None) -> None:
     except (RuntimeError, AssertionError) as error:  # the latter, without a word, where jax was installed without it
         reason = next(iter(str(error).splitlines()), "the installed jax has no support for it")
         raise Failure(BAD_CONFIG, "device_unavailable", f"there is no {device} for jax on this machine: {reason}")
+
+
+def peak_memory() -> int | None:
+    """The most bytes that were held at once: of a device of this process where it counts them, else of the process."""
+    import jax
+
+    peaks = [stats["peak_bytes_in_use"] for device in jax.local_devices() if (stats := device.memory_stats())]
+    return max(peaks) if peaks else memory.peak_memory()
+
+
+def require_memory(needed: memory.Memory, device: "Device") -> None:
+    """Raises Invalid when a run does not fit `device`, or on the CPU this machine."""
+    limit = (device.memory_stats() or {}).get("bytes_limit")
+    memory.require_memory(needed, limit or memory.machine_memory(), device=limit is not None)
 
 
 def part() -> None:

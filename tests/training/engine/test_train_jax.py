@@ -22,6 +22,7 @@ from training.problems import generate_traces
 from training.splits import group_of, split_of
 
 ROOT = Path(__file__).parents[3]
+MEASURED = ("tokens_per_second", "elapsed_s", "peak_memory_bytes")  # of a line, what differs from run to run
 CONFIG = """
 model: {family: gemma3, size: tiny}
 tokenizer: {vocab_size: 300}
@@ -77,9 +78,7 @@ def done(place: Path, output: Path, *more: str) -> Path:
 def curve(run: Path) -> list[tuple]:
     """What must not depend on interruptions: every line without its times."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [
-        tuple(value for name, value in line.items() if name not in ("tokens_per_second", "elapsed_s")) for line in lines
-    ]
+    return [tuple(value for name, value in line.items() if name not in MEASURED) for line in lines]
 
 
 def final_parameters(run: Path) -> str:
@@ -184,7 +183,9 @@ def test_a_supervisor_hears_events_and_the_run_dies_with_it(place, tmp_path):
             process.stdin.close()
             break
     assert process.wait(60) == lifeline.TRANSIENT
-    assert events[0] == {"event": "phase", "message": "compiling"}
+    assert (events[0]["event"], events[0]["updates"]) == ("plan", 8)
+    assert events[0]["memory_bytes"] == json.loads((tmp_path / "run" / "plan.json").read_text())["memory_bytes"]
+    assert events[1] == {"event": "phase", "message": "compiling"}
     progress = events[-1]
     assert {"done", "total", "message", "loss", "valid_loss", "tokens_per_second"} < set(progress)
     assert (progress["total"], progress["message"]) == (8, "training")

@@ -18,6 +18,7 @@ from training.engines import TUNIX_VERSIONS
 from training.problems import generate_traces
 from training.splits import group_of, split_of
 
+MEASURED = ("tokens_per_second", "elapsed_s", "peak_memory_bytes")  # of a line, what differs from run to run
 CONFIG = """
 tokenizer: {vocab_size: 300}
 data: {max_length: 96}
@@ -76,7 +77,7 @@ def lines(run: Path) -> list[dict]:
 
 
 def curve(run: Path) -> list[dict]:
-    return [{k: v for k, v in line.items() if k not in ("tokens_per_second", "elapsed_s")} for line in lines(run)]
+    return [{k: v for k, v in line.items() if k not in MEASURED} for line in lines(run)]
 
 
 def final_parameters(run: Path) -> str:
