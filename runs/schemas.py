@@ -51,6 +51,7 @@ class Launch(s.Serializer):
 
 class Plan(s.Serializer):
     parameters = s.IntegerField()
+    trained_parameters = s.IntegerField(help_text="Fewer than all where adapters are trained.")
     vocab_size = s.IntegerField()
     rows = s.DictField(child=s.IntegerField())
     overlong = s.DictField(child=s.IntegerField(), help_text="Rows left out, and their tokens.")

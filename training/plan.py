@@ -7,7 +7,7 @@ from typing import Any
 
 from training.config import DataConfig, TrainConfig
 from training.errors import Fault, Invalid, echo
-from training.memory import Memory, run_memory
+from training.memory import Memory, run_memory, trained_parameters
 from training.packing import Example, PackedData, encode_example
 from training.published import TOKENIZER_FILE, find_weights
 from training.renderers import Row
@@ -31,7 +31,8 @@ class Prepared:
 class RunPlan:
     """The sizes of a run: for the dry run of a launch, and the first lines of its log."""
 
-    parameters: int
+    parameters: int  # of the model
+    trained_parameters: int  # all of them, or those of the adapters
     vocab_size: int
     rows: dict[str, int]  # by split, those left out included
     overlong: dict[str, int]  # rows left out: id and length
@@ -108,6 +109,7 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row], 
     places = config.batch_size * data.length
     return RunPlan(
         parameters=parameter_count(shape),
+        trained_parameters=trained_parameters(config, shape),
         vocab_size=shape.vocab_size,
         rows=dict(Counter(row["split"] for row in rows)),
         overlong=prepared.overlong,
@@ -122,8 +124,9 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row], 
 def opening(plan: RunPlan) -> list[str]:
     """What is about to happen, in sentences."""
     rows = ", ".join(f"{count} {split}" for split, count in plan.rows.items())
+    trained = "" if plan.trained_parameters == plan.parameters else f"{plan.trained_parameters:,} trained of "
     lines = [
-        f"{plan.parameters:,} parameters, vocabulary {plan.vocab_size}, rows: {rows}",
+        f"{trained}{plan.parameters:,} parameters, vocabulary {plan.vocab_size}, rows: {rows}",
         f"{plan.updates} updates of about {plan.tokens_per_update} tokens ({plan.fill:.0%} of the places filled), "
         f"{plan.epochs:.1f} epochs",
     ]

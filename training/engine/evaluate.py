@@ -15,17 +15,19 @@ import optax
 
 from training import lifeline
 from training.canonical import canonical_json
-from training.config import TrainConfig
-from training.engine import checkpoint
+from training.config import LoraConfig, ModelConfig, TrainConfig
+from training.engine import checkpoint, lora
 from training.engine.choice import Choice
 from training.engine.model import Gemma3, Params, init_params
 from training.engine.sampling import Rules, answers
+from training.engine.weights import initial_params
+from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
 from training.files import write_atomic, write_json_atomic, write_lines_atomic
 from training.judges import JUDGES, clean_output, judge_output
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
-from training.record import CHECKPOINTS, TOKENIZER, read_record, recorded_shape
+from training.record import CHECKPOINTS, TOKENIZER, describe_weights, read_record, recorded_shape
 from training.results import compare, delta_report, summarise
 from training.shapes import ModelShape
 from training.tokenizer import Tokenizer
@@ -118,8 +120,34 @@ def load_model(path: Path) -> Model:
     config = TrainConfig.from_dict(record["config"])
     tokenizer = Tokenizer.load(run_dir / TOKENIZER)
     shape = recorded_shape(record, tokenizer.vocab_size)
-    params = checkpoint.restore_params(found, jax.eval_shape(lambda: init_params(shape, 0)))
-    return Model(int(found.name), params, shape, tokenizer, config, record["run_id"])
+    return Model(int(found.name), _params(found, record, config, shape), shape, tokenizer, config, record["run_id"])
+
+
+def load_adapters(path: Path) -> tuple[int, lora.Adapters, ModelConfig]:
+    """(step, adapters, config of the model) at `path`, as `load_model` finds it. Raises Invalid when it has none."""
+    found = checkpoint.find(path)
+    record = read_record(found.parent.parent)
+    config = TrainConfig.from_dict(record["config"])
+    if config.model.lora is None:
+        msg = f"{found} holds a whole model and no adapters; training.export_weights writes it"
+        raise Invalid(Fault(("checkpoint",), msg, "wrong_value"))
+    shape = recorded_shape(record, Tokenizer.load(found.parent.parent / TOKENIZER).vocab_size)
+    return int(found.name), _adapters(found, config.model.lora, shape), config.model
+
+
+def _params(found: Path, record: Mapping[str, Any], config: TrainConfig, shape: ModelShape) -> Params:
+    """The whole model's parameters at a sealed step; where that holds adapters, they are merged into the base."""
+    if config.model.lora is None:
+        return checkpoint.restore_params(found, jax.eval_shape(lambda: init_params(shape, 0)))
+    if record.get("weights") != describe_weights(config):
+        msg = f"the weights {config.model.weights} are not those that the adapters in {found} were trained beside"
+        raise Invalid(Fault(("model", "weights"), msg, "weights_changed"))
+    adapters = _adapters(found, config.model.lora, shape)
+    return lora.merge(adapters, initial_params(config, shape), shape=shape, lora=config.model.lora)
+
+
+def _adapters(found: Path, config: LoraConfig, shape: ModelShape) -> lora.Adapters:
+    return checkpoint.restore_params(found, jax.eval_shape(lambda: lora.init_adapters(shape, config, 0)))
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

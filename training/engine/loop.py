@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +14,16 @@ from jax import Array
 from jax.sharding import Mesh
 
 from training.config import TrainConfig
-from training.engine import checkpoint
-from training.engine.mesh import any_of_all, leads, make_mesh, placed, wait_for_all, whole
+from training.engine import checkpoint, lora
+from training.engine.mesh import any_of_all, leads, make_mesh, placed, spread_fresh, wait_for_all, whole
 from training.engine.model import Params, init_params
 from training.engine.runtime import peak_memory, require_memory
 from training.engine.saver import Saver
 from training.engine.step import (
+    UNWRAPPED,
     Metrics,
     TrainState,
+    Wrapping,
     init_state,
     learning_rate,
     make_eval_loss,
@@ -35,6 +38,7 @@ from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, plan_prepared, prepare, total_updates, training_data
 from training.record import CHECKPOINTS, TOKENIZER, write_record
 from training.renderers import Row
+from training.shapes import ModelShape
 from training.stopping import PATIENCE, TIME, Looks, out_of_patience, out_of_time, reason
 
 
@@ -91,13 +95,28 @@ def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     """The model of `engine.model`, taught by `engine.step`."""
     shape, optimizer = config.shape(vocab_size), make_optimizer(config.training, total)
     mesh = make_mesh(config.mesh)
+    first, like, wrapping = _trained_part(config, shape, mesh)
     return Learner(
-        fresh=lambda: init_state(initial_params(config, shape, mesh), optimizer, mesh),
-        like=lambda: init_state(init_params(shape, 0), optimizer),
-        step=make_train_step(shape, optimizer, mesh=mesh),
-        eval_loss=make_eval_loss(shape, mesh=mesh),
+        fresh=lambda: init_state(first(), optimizer, mesh),
+        like=lambda: init_state(like(), optimizer),
+        step=make_train_step(shape, optimizer, wrapping=wrapping, mesh=mesh),
+        eval_loss=make_eval_loss(shape, wrapping=wrapping, mesh=mesh),
         mesh=mesh,
     )
+
+
+def _trained_part(
+    config: TrainConfig, shape: ModelShape, mesh: Mesh | None
+) -> tuple[Callable[[], Params], Callable[[], Params], Wrapping]:
+    """What is trained, all parameters or adapters beside them: how it is made, what is made alike on one device, and
+    what surrounds it."""
+    first = partial(initial_params, config, shape, mesh)
+    if config.model.lora is None:
+        return first, partial(init_params, shape, 0), UNWRAPPED
+    adapters, seed = config.model.lora, config.training.seed or 0
+    fresh = partial(lora.init_adapters, shape, adapters, seed)
+    beside = partial(lora.variables, shape=shape, lora=adapters, seed=seed)
+    return partial(spread_fresh, mesh, fresh), fresh, Wrapping(first(), beside)
 
 
 @dataclass(frozen=True)

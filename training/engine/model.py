@@ -5,6 +5,7 @@ tokens, T queries, S keys, W width, H query heads, K key-value heads, G = H / K 
 D head dimension, V vocabulary.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -198,11 +199,12 @@ class Attention(nn.Module):
             values = jnp.concatenate([past.memory.values, new.values], axis=2)
             mixed, memory = attend(queries, keys, values, sight.bias), past.with_new(new)
         b, k, g, t, d = mixed.shape
-        return jnp.einsum("bhtd,hdw->btw", mixed.reshape(b, k * g, t, d), self.out), memory
+        mixed = mixed.reshape(b, k * g, t, d)
+        return adapted(self, "out", mixed, jnp.einsum("bhtd,hdw->btw", mixed, self.out)), memory
 
     def _project(self, x: Array, sight: Sight) -> tuple[Array, KeyValues]:
         """Turned and scaled queries [B, K, G, T, D], turned keys and values [B, K, T, D]."""
-        merged = jnp.einsum("btw,wnd->bntd", x, self.qkv)
+        merged = adapted(self, "qkv", x, jnp.einsum("btw,wnd->bntd", x, self.qkv))
         return self._turned(merged, sight)
 
     def _turned(self, merged: Array, sight: Sight) -> tuple[Array, KeyValues]:
@@ -244,8 +246,9 @@ class MLP(nn.Module):
         width, inner = self.shape.width, self.shape.mlp_width
         gate_up = self.param("gate_up", initial_weights, (width, 2 * inner))
         down = self.param("down", initial_weights, (inner, width))
-        gate, up = jnp.split(x @ gate_up, 2, axis=-1)
-        return (jax.nn.gelu(gate, approximate=True) * up) @ down
+        gate, up = jnp.split(adapted(self, "gate_up", x, x @ gate_up), 2, axis=-1)
+        x = jax.nn.gelu(gate, approximate=True) * up
+        return adapted(self, "down", x, x @ down)
 
 
 class RMSNorm(nn.Module):
@@ -258,6 +261,13 @@ class RMSNorm(nn.Module):
         weight = self.param("weight", nn.initializers.zeros, (x.shape[-1],))
         mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
         return x * jax.lax.rsqrt(mean_square + self.epsilon) * (1.0 + weight)
+
+
+def adapted(module: nn.Module, name: str, x: Array, product: Array) -> Array:
+    """`product` of `x` and the matrix `name` of `module`, and what an adapter beside it adds: a function of `x` in the
+    collection "adapters", under the same names as the matrix."""
+    adapter: Callable[[Array], Array] | None = module.get_variable("adapters", name)
+    return product if adapter is None else product + adapter(x)
 
 
 def attend(queries: Array, keys: Array, values: Array, bias: Array) -> Array:
@@ -289,6 +299,9 @@ def turn(x: Array, sight: Sight) -> Array:
 def init_params(shape: ModelShape, seed: int) -> Params:
     """Fresh parameters: every matrix normal(0, 0.02), every norm zero. The same seed gives the same numbers."""
     model, nothing = Gemma3(shape), jnp.zeros((1, 1), jnp.int32)
-    halves = np.array(divmod(seed, 2**32), np.uint32)  # all 64 bits; jax.random.key drops the upper half
-    key = jax.random.wrap_key_data(jnp.asarray(halves))
-    return jax.jit(lambda key: model.init(key, nothing, nothing, nothing)["params"])(key)
+    return jax.jit(lambda key: model.init(key, nothing, nothing, nothing)["params"])(key_of(seed))
+
+
+def key_of(seed: int) -> Array:
+    """The random key of a run's seed: all 64 bits of it, where jax.random.key drops the upper half."""
+    return jax.random.wrap_key_data(jnp.asarray(np.array(divmod(seed, 2**32), np.uint32)))

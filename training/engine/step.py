@@ -1,7 +1,7 @@
 """One update of the parameters, compiled once: gradients gathered over small microbatches, then AdamW."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +24,26 @@ Metrics = dict[str, Array]
 TrainStep = Callable[["TrainState", Batch], tuple["TrainState", Metrics]]
 
 
+Place = tuple[Array, Array]  # the number of an update (int32 []) and those of its sequences in the batch (int32 [B])
+
+
+class Wrapping(NamedTuple):
+    """How a model is made of what is trained and what is not.
+
+    `variables(trained, frozen, place)` is what `Gemma3.apply` takes; at a `place` in training, what is drawn by chance
+    follows from it, and without one nothing is.
+    """
+
+    frozen: Params
+    variables: Callable[[Params, Params, Place | None], dict[str, Any]]
+
+
+UNWRAPPED = Wrapping({}, lambda trained, frozen, place: {"params": trained})
+
+
 @struct.dataclass
 class TrainState:
-    """All that changes from update to update: how many were done, parameters, optimiser state."""
+    """All that changes from update to update: how many were done, what is trained, optimiser state."""
 
     step: Array
     params: Params
@@ -49,6 +66,7 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     *,
     microbatch: int = MICROBATCH,
+    wrapping: Wrapping = UNWRAPPED,
     mesh: Mesh | None = None,
 ) -> TrainStep:
     """`(state, batch) -> (state, metrics)`; the state given is consumed.
@@ -56,14 +74,16 @@ def make_train_step(
     The gradient is that of the mean loss per trained token of the whole batch, whatever the microbatch size.
     Metrics, on the device: that `loss`, its `grad_norm` before clipping, the number of trained `tokens`.
     """
-    summed_loss = _summed_loss(shape)
+    summed_loss = _summed_loss(shape, wrapping)
 
-    def train_step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, Metrics]:
+    def train_step(state: TrainState, frozen: Params, batch: dict[str, Array]) -> tuple[TrainState, Metrics]:
         def add_part(gathered: Any, part: dict[str, Array]) -> tuple[Any, None]:
-            return jax.tree.map(jnp.add, gathered, jax.value_and_grad(summed_loss)(state.params, part)), None
+            found = jax.value_and_grad(summed_loss)(state.params, frozen, part, state.step)
+            return jax.tree.map(jnp.add, gathered, found), None
 
         nothing = (jnp.zeros(()), keep(mesh, jax.tree.map(jnp.zeros_like, state.params)))
-        (loss, gradients), _ = jax.lax.scan(add_part, nothing, _split(batch, microbatch, mesh))
+        numbered = batch | {"number": jnp.arange(len(batch["tokens"]))[:, None]}
+        (loss, gradients), _ = jax.lax.scan(add_part, nothing, _split(numbered, microbatch, mesh))
         tokens = batch["loss_mask"].sum()
         per_token = 1 / jnp.maximum(tokens, 1)
         gradients = jax.tree.map(lambda gradient: gradient * per_token, gradients)
@@ -73,21 +93,21 @@ def make_train_step(
         return keep(mesh, TrainState(step=state.step + 1, params=params, opt_state=opt_state)), metrics
 
     compiled = jax.jit(train_step, donate_argnums=0)
-    return lambda state, batch: compiled(state, share(mesh, _arrays(batch)))
+    return lambda state, batch: compiled(state, wrapping.frozen, share(mesh, _arrays(batch)))
 
 
 def make_eval_loss(
-    shape: ModelShape, *, microbatch: int = MICROBATCH, mesh: Mesh | None = None
+    shape: ModelShape, *, microbatch: int = MICROBATCH, wrapping: Wrapping = UNWRAPPED, mesh: Mesh | None = None
 ) -> Callable[[Params, Batch], tuple[Array, Array]]:
     """`(params, batch) -> (sum of the trained tokens' losses, their number)`."""
-    summed_loss = _summed_loss(shape)
+    summed_loss = _summed_loss(shape, wrapping)
 
     @jax.jit
-    def eval_loss(params: Params, batch: dict[str, Array]) -> tuple[Array, Array]:
-        losses = jax.lax.map(lambda part: summed_loss(params, part), _split(batch, microbatch, mesh))
+    def eval_loss(params: Params, frozen: Params, batch: dict[str, Array]) -> tuple[Array, Array]:
+        losses = jax.lax.map(lambda part: summed_loss(params, frozen, part), _split(batch, microbatch, mesh))
         return losses.sum(), batch["loss_mask"].sum()
 
-    return lambda params, batch: eval_loss(params, share(mesh, _arrays(batch)))
+    return lambda params, batch: eval_loss(params, wrapping.frozen, share(mesh, _arrays(batch)))
 
 
 def make_optimizer(config: TrainingConfig, total_steps: int) -> optax.GradientTransformation:
@@ -115,11 +135,13 @@ def learning_rate(config: TrainingConfig, total_steps: int) -> optax.Schedule:
     return optax.join_schedules([rising, after], [config.warmup])
 
 
-def _summed_loss(shape: ModelShape) -> Callable[[Params, dict[str, Array]], Array]:
+def _summed_loss(shape: ModelShape, wrapping: Wrapping) -> Callable[..., Array]:
     model = Gemma3(shape)
 
-    def summed_loss(params: Params, batch: dict[str, Array]) -> Array:
-        logits = model.apply({"params": params}, batch["tokens"], batch["positions"], batch["segments"])
+    def summed_loss(params: Params, frozen: Params, batch: dict[str, Array], update: Array | None = None) -> Array:
+        place = None if update is None else (update, batch["number"][:, 0])
+        variables = wrapping.variables(params, frozen, place)
+        logits = model.apply(variables, batch["tokens"], batch["positions"], batch["segments"])
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"])
         return (losses * batch["loss_mask"]).sum()
 

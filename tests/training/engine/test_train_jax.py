@@ -65,7 +65,7 @@ def start(place: Path, output: Path, *more: str, module: str = "train_jax", **en
 
 
 def ended(process: subprocess.Popen) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
 
