@@ -15,7 +15,7 @@ import optax
 
 from training import lifeline
 from training.canonical import canonical_json
-from training.config import LoraConfig, ModelConfig, TrainConfig
+from training.config import LoraConfig, TrainConfig
 from training.engine import checkpoint, lora
 from training.engine.choice import Choice
 from training.engine.model import Gemma3, Params, init_params
@@ -123,8 +123,9 @@ def load_model(path: Path) -> Model:
     return Model(int(found.name), _params(found, record, config, shape), shape, tokenizer, config, record["run_id"])
 
 
-def load_adapters(path: Path) -> tuple[int, lora.Adapters, ModelConfig]:
-    """(step, adapters, config of the model) at `path`, as `load_model` finds it. Raises Invalid when it has none."""
+def load_adapters(path: Path) -> tuple[int, lora.Adapters, LoraConfig, str | None]:
+    """(step, adapters, their config, name of the weights they stand beside) at `path`, which means what it means to
+    `load_model`. Raises Invalid when there are no adapters."""
     found = checkpoint.find(path)
     record = read_record(found.parent.parent)
     config = TrainConfig.from_dict(record["config"])
@@ -132,7 +133,8 @@ def load_adapters(path: Path) -> tuple[int, lora.Adapters, ModelConfig]:
         msg = f"{found} holds a whole model and no adapters; training.export_weights writes it"
         raise Invalid(Fault(("checkpoint",), msg, "wrong_value"))
     shape = recorded_shape(record, Tokenizer.load(found.parent.parent / TOKENIZER).vocab_size)
-    return int(found.name), _adapters(found, config.model.lora, shape), config.model
+    adapters = _adapters(found, config.model.lora, shape)
+    return int(found.name), adapters, config.model.lora, config.model.weights
 
 
 def _params(found: Path, record: Mapping[str, Any], config: TrainConfig, shape: ModelShape) -> Params:
