@@ -49,7 +49,8 @@ def bigram(config: TrainConfig, vocab_size: int, total: int) -> loop.Learner:
         metrics = {"loss": loss, "grad_norm": optax.tree.norm(gradient), "tokens": batch.loss_mask.sum()}
         return TrainState(state.step + 1, optax.apply_updates(state.params, updates), opt_state), metrics
 
-    return loop.Learner(fresh, step, jax.jit(lambda params, batch: (summed(params, batch), batch.loss_mask.sum())))
+    eval_loss = jax.jit(lambda params, batch: (summed(params, batch), batch.loss_mask.sum()))
+    return loop.Learner(fresh=fresh, like=fresh, step=step, eval_loss=eval_loss)
 
 
 def judged(losses: list[float]):
