@@ -102,9 +102,9 @@ def answers(
             state = _read(params, *_padded(prompts, keys, taken, slots, longest), state, shape, rules)
             busy |= taken
             yield {}
-        idle = slots - len(busy)
+        enough = min(REFILL, slots) if waiting else slots
         begin = time.monotonic()
-        state = _write(params, state, steps, idle + REFILL if waiting else slots, shape, rules)
+        state = _write(params, state, steps, enough, shape, rules)
         done = np.asarray(state.done)
         steps = min(2 * steps, 1024) if time.monotonic() - begin < PATIENCE else max(1, steps // 2)
         ended = [slot for slot in busy if done[slot]]

@@ -111,15 +111,14 @@ def test_a_cut_answer_has_exactly_the_tokens_allowed_and_says_so(allowed):
 
 
 def test_answers_come_as_they_end_and_a_long_one_holds_up_no_other():
-    row = np.array([5, 6, 7, 8, 9, STOP], np.int32)
-    state, _ = trained(SMALL_SHAPE, batch_of([[row]], 8), updates=60)
-    prompts = [[5, 6, 7, 8]] * 6 + [[20, 21, 22] * 5]  # the last is no prompt it knows, and is taken first
-    rules = Rules(max_new_tokens=200, stop_id=STOP, pad_id=PAD)
-    told = [ended for ended in answers(state.params, SMALL_SHAPE, prompts, rules, slots=2) if ended]
-    assert len(told) > 1
-    assert sorted(row for ended in told for row in ended) == list(range(7))
-    (last,) = told[-1]
-    assert last == 6
+    params, prompts = random_params(SHAPE), [row.tolist() for row in random_rows(SHAPE, LENGTHS)]
+    rules = Rules(max_new_tokens=40, stop_id=35, pad_id=PAD)
+    told = list(answers(params, SHAPE, prompts, rules, slots=8))
+    when = {row: look for look, ended in enumerate(told) for row in ended}
+    written = {row: len(answer.tokens) for ended in told for row, answer in ended.items()}
+    assert sorted(when) == list(range(len(prompts)))
+    assert (written[6], written[7]) == (40, 2)  # of those that are taken first
+    assert when[7] < when[6]
 
 
 def test_no_prompts_give_no_answers_and_an_empty_prompt_is_refused():
