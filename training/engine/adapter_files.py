@@ -21,6 +21,7 @@ def save_adapter(directory: Path, adapters: Adapters, lora: LoraConfig, *, base:
     """
     with directory_atomic(directory) as aside:
         save_file(_tensors(adapters), aside / TENSORS, metadata={"format": "pt"})
+        (aside / TENSORS).chmod(0o644)  # as any new file: the package's is for its owner alone
         fsync_file(aside / TENSORS)
         write_json_atomic(aside / CONFIG, _description(lora, base))
 
