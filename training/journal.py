@@ -91,13 +91,16 @@ class Journal:
         self.say(f"checkpoint {step} sealed")
         self._emit("checkpoint", step=step)
 
-    def planned(self, plan: RunPlan) -> None:
-        """Says what is about to happen, and leaves it in plan.json beside what will have happened."""
+    def planned(self, plan: RunPlan, *, memory_bytes: int) -> None:
+        """Says what is about to happen, and leaves it in plan.json beside what will have happened.
+
+        `memory_bytes` are those that will be measured: a device's or the process's.
+        """
         for sentence in opening(plan):
             self.say(sentence)
         if self._run_dir:
             write_json_atomic(self._run_dir / PLAN, plan.to_dict())
-        self._emit("plan", memory_bytes=plan.memory_bytes, tokens=plan.tokens, updates=plan.updates)
+        self._emit("plan", memory_bytes=memory_bytes, tokens=plan.tokens, updates=plan.updates)
 
     def phase(self, message: str) -> None:
         self.say(message)

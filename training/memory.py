@@ -12,7 +12,7 @@ from training.errors import Fault, Invalid
 from training.shapes import ModelShape, adapter_count, parameter_count
 
 RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
-CHOSEN_MICROBATCH = 4  # the largest that the step chooses by itself on a CPU
+CHOSEN_MICROBATCH = 2  # what the step computes at once when the config leaves it open
 FLOAT32, MOMENTS = 4, 2
 WIDTHS, INNERS, LOGITS = 15, 4, 2  # arrays of a layer as wide as it and as its MLP, and of the vocabulary, a token
 

@@ -62,13 +62,13 @@ def train(
     """
     prepared = prepare(config, rows)
     plan = plan_prepared(config, prepared, rows, devices=jax.device_count())
-    require_memory(plan.memory, jax.local_devices()[0])
+    memory_bytes = require_memory(plan.memory)
     task = _task(config, prepared, engine or own_engine)
     if leads():
         write_record(run_dir, record)
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
-    journal.planned(plan)
+    journal.planned(plan, memory_bytes=memory_bytes)
     checkpoints = run_dir / CHECKPOINTS
     with Saver(checkpoints, config.checkpoint, flush=journal.flush, sealed=journal.checkpoint) as saver:
         attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())))

@@ -2,16 +2,12 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from training import memory
 from training.lifeline import BAD_CONFIG, TRANSIENT, Failure
 from training.record import compile_cache
-
-if TYPE_CHECKING:
-    from jax import Device
 
 DEVICES = {"auto": "", "cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 JOIN_SECONDS = 60  # in which all processes must have begun
@@ -59,10 +55,19 @@ def peak_memory() -> int | None:
     return max(peaks) if peaks else memory.peak_memory()
 
 
-def require_memory(needed: memory.Memory, device: "Device") -> None:
-    """Raises Invalid when a run does not fit `device`, or on the CPU this machine."""
-    limit = (device.memory_stats() or {}).get("bytes_limit")
-    memory.require_memory(needed, limit or memory.machine_memory(), device=limit is not None)
+def require_memory(needed: memory.Memory) -> int:
+    """The part of what a run needs that `peak_memory` will tell of.
+
+    Raises Invalid when it does not fit a device of this process or, on the CPU, this machine.
+    """
+    import jax
+
+    if stats := jax.local_devices()[0].memory_stats():
+        memory.require_memory(needed, stats.get("bytes_limit"), device=True)
+        return needed.device
+    here = replace(needed, devices=min(needed.devices, jax.local_device_count()))
+    memory.require_memory(here, memory.machine_memory())
+    return here.total
 
 
 def part() -> None:
