@@ -16,8 +16,9 @@ from training import strict_json
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
 from training.published import find_weights, read_shape, unusable
+from training.published_families import read_family_shape
 from training.renderers import RECIPES, TRACE_SFT, find_recipe
-from training.shapes import FAMILIES, SIZES, ModelShape, model_shape
+from training.shapes import FAMILIES, OWN_FAMILY, SIZES, ModelShape, model_shape
 from training.strict_yaml import parse_yaml
 
 CONFIG_DIRECTORY = Path(__file__).parent / "configs"
@@ -239,6 +240,8 @@ class TrainConfig:
         """
         if not self.model.weights:
             return model_shape(self.model.size or DEFAULT_SIZE, vocab_size)
+        if self.model.family != OWN_FAMILY:
+            return read_family_shape(find_weights(self.model.weights), self.model.family)
         shape = read_shape(find_weights(self.model.weights))
         if vocab_size > shape.vocab_size:
             raise unusable(f"their tokenizer has {vocab_size} tokens and their embedding {shape.vocab_size}")

@@ -74,6 +74,8 @@ def _tunix_faults(config: TrainConfig) -> Iterator[Fault]:
     if model.family != OWN_FAMILY and model.weights is None:
         msg = f"{model.family} is trained from published weights only: name their directory in weights/"
         yield Fault(("model", "weights"), msg, "missing_field")
+    if model.family != OWN_FAMILY and config.eval.temperature:
+        yield Fault(("eval", "temperature"), f"answers of {model.family} are the likeliest here: 0", "wrong_value")
     if training.dtype != "float32":
         yield Fault(("training", "dtype"), "the engine tunix computes in float32", "wrong_value")
     if training.microbatch not in (None, config.batch_size):

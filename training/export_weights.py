@@ -12,6 +12,7 @@ from training import lifeline
 from training.command import outcome
 from training.engine.runtime import start_jax
 from training.errors import Fault, Invalid
+from training.shapes import OWN_FAMILY
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,6 +32,9 @@ def _run(options: argparse.Namespace) -> None:
     from training.engine.weights import save_published
 
     model = load_model(options.checkpoint)
+    if model.form is not None:
+        msg = f"{options.checkpoint} is a {model.config.model.family}; only {OWN_FAMILY} is written as published"
+        raise Invalid(Fault(("model", "family"), msg, "wrong_value"))
     save_published(options.output, model.params, model.shape, model.tokenizer)
     lifeline.emit("done", step=model.step, message=f"wrote {options.output}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from training.errors import Fault, Invalid, echo
 
 OWN_FAMILY = "gemma3"  # which both engines compute; the others are Tunix's
-FAMILIES = (OWN_FAMILY, "gemma2", "gemma4", "llama3", "qwen2", "qwen3")
+FAMILIES = (OWN_FAMILY, "gemma2", "llama3", "qwen2", "qwen3")
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,16 @@ from training.renderers import (
 )
 
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", START_OF_TURN, END_OF_TURN)  # ids 0 to 5, the first four as Gemma
+# What does the same in the tokenizers of other families: Llama 3's, and Qwen's, which has none for a beginning.
+LLAMA3 = (
+    "<|end_of_text|>",
+    "<|end_of_text|>",
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|start_header_id|>",
+    "<|eot_id|>",
+)
+QWEN = ("<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "<|im_start|>", "<|im_end|>")
 SPACE = "\u2581"  # what stands for a space in Gemma's tokens
 BYTE = re.compile("<0x([0-9A-F]{2})>")  # its tokens for the bytes of characters that have none
 BEGIN = Segment("<bos>", control=True)
@@ -85,12 +95,12 @@ class Tokenizer:
     """Turns rows into token ids; make one with `train` or `load`."""
 
     def __init__(self, backend: Backend):
-        """`backend` has all SPECIAL_TOKENS and is a learned one or, with byte fallback, of Gemma's construction."""
+        """`backend` has all SPECIAL_TOKENS, or another family's; it is a learned one or of a published construction."""
         backend.encode_special_tokens = True  # a turn token within text is text
-        self._backend = backend
-        self._is_learned = not backend.model.byte_fallback
-        self._encode_text = Pieces(backend).encode if self._is_learned else self._by_backend
-        ids = [backend.token_to_id(token) or 0 for token in SPECIAL_TOKENS]
+        self._backend, self._names = backend, _names_in(backend) or SPECIAL_TOKENS
+        self._is_byte_level = not backend.model.byte_fallback
+        self._encode_text = Pieces(backend).encode if _is_learned(backend) else self._by_backend
+        ids = [backend.token_to_id(token) or 0 for token in self._names]
         self.pad_id, self.eos_id, self.bos_id, self.unk_id, self.start_of_turn_id, self.end_of_turn_id = ids
         self._controls = {token: np.int32(number).tobytes() for token, number in zip(SPECIAL_TOKENS, ids, strict=True)}
 
@@ -144,7 +154,7 @@ class Tokenizer:
         Control tokens that are never encoded do not count: text models have no row for Gemma's token of images.
         """
         added = self._backend.get_added_tokens_decoder()
-        never = {number for number, token in added.items() if token.special and token.content not in SPECIAL_TOKENS}
+        never = {number for number, token in added.items() if token.special and token.content not in self._names}
         return 1 + max(number for number in self._backend.get_vocab().values() if number not in never)
 
     def encode_prompt(self, prompt: str, instruction: str) -> list[int]:
@@ -167,7 +177,7 @@ class Tokenizer:
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes that a token stands for: a part of a character's UTF-8 or more; a control token's name."""
         token = self._backend.id_to_token(token_id) or ""
-        if self._is_learned:
+        if self._is_byte_level:
             return token.translate(BYTES).encode("latin-1")
         byte = BYTE.fullmatch(token)
         return bytes.fromhex(byte[1]) if byte else token.replace(SPACE, " ").encode()
@@ -188,18 +198,26 @@ class Tokenizer:
 
 def _fault_of(backend: Backend) -> str:
     """Why a tokenizer is neither a learned one nor one of Gemma's construction; "" when it is."""
-    ids = [backend.token_to_id(token) for token in SPECIAL_TOKENS]
-    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
-    if None in ids or not special.issuperset(SPECIAL_TOKENS):
+    names = _names_in(backend)
+    if names is None:
         return "lacks the turn tokens this model is taught with"
     if not isinstance(backend.model, models.BPE):
         return "is no byte-pair tokenizer"
-    if backend.model.byte_fallback:
+    if backend.model.byte_fallback or names != SPECIAL_TOKENS:
         return ""
-    if ids != list(range(len(SPECIAL_TOKENS))):
+    if [backend.token_to_id(token) for token in SPECIAL_TOKENS] != list(range(len(SPECIAL_TOKENS))):
         return "lacks the turn tokens this model is taught with"
-    cuts_alike = repr(backend.pre_tokenizer) == repr(_pre_tokenizer())
-    return "" if cuts_alike else "cuts texts otherwise than this model was taught"
+    return "" if _is_learned(backend) else "cuts texts otherwise than this model was taught"
+
+
+def _names_in(backend: Backend) -> tuple[str, ...] | None:
+    """Which family's control tokens a tokenizer has; None when it has those of none."""
+    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    return next((names for names in (SPECIAL_TOKENS, LLAMA3, QWEN) if special.issuperset(names)), None)
+
+
+def _is_learned(backend: Backend) -> bool:
+    return not backend.model.byte_fallback and repr(backend.pre_tokenizer) == repr(_pre_tokenizer())
 
 
 def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:

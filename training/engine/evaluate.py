@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -19,8 +19,9 @@ from training.config import LoraConfig, TrainConfig
 from training.engine import checkpoint, lora
 from training.engine.choice import Choice
 from training.engine.model import Gemma3, Params, init_params
-from training.engine.sampling import Rules, answers
+from training.engine.sampling import Generation, Rules, answers
 from training.engine.weights import initial_params
+from training.engines import require_tunix
 from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
 from training.files import write_atomic, write_json_atomic, write_lines_atomic
@@ -29,7 +30,7 @@ from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
 from training.record import CHECKPOINTS, TOKENIZER, describe_weights, read_record, recorded_shape
 from training.results import compare, delta_report, summarise
-from training.shapes import ModelShape
+from training.shapes import OWN_FAMILY, ModelShape
 from training.tokenizer import Tokenizer
 
 BATCH = 16  # sequences of references between two looks at whether to stop
@@ -48,6 +49,7 @@ class Model:
     tokenizer: Tokenizer
     config: TrainConfig
     run_id: str
+    form: Any = None  # of a family that only Tunix computes
 
     @property
     def recipe(self) -> str:
@@ -70,7 +72,7 @@ def examine(model: Model, items: Sequence[Item], progress: Progress = lambda don
     done = len(items) - len(asked)
     progress(done)
     keys = _keys(model, [items[i] for i in asked])
-    for ended in answers(model.params, model.shape, [prompts[i] for i in asked], _rules(model), keys=keys):
+    for ended in _answers(model, [prompts[i] for i in asked], keys):
         _stop_if_asked()
         for place, answer in ended.items():
             item = items[asked[place]]
@@ -120,6 +122,10 @@ def load_model(path: Path) -> Model:
     config = TrainConfig.from_dict(record["config"])
     tokenizer = Tokenizer.load(run_dir / TOKENIZER)
     shape = recorded_shape(record, tokenizer.vocab_size)
+    if config.model.family != OWN_FAMILY:
+        form = _form(config, tokenizer)
+        params = checkpoint.restore_params(found, jax.eval_shape(form.like))
+        return Model(int(found.name), params, shape, tokenizer, config, record["run_id"], form)
     return Model(int(found.name), _params(found, record, config, shape), shape, tokenizer, config, record["run_id"])
 
 
@@ -132,6 +138,9 @@ def load_adapters(path: Path) -> tuple[int, lora.Adapters, LoraConfig, str | Non
     if config.model.lora is None:
         msg = f"{found} holds a whole model and no adapters; training.export_weights writes it"
         raise Invalid(Fault(("checkpoint",), msg, "wrong_value"))
+    if config.model.family != OWN_FAMILY:
+        msg = f"{found} holds adapters of {config.model.family} under Tunix's names; {OWN_FAMILY}'s can be exported"
+        raise Invalid(Fault(("model", "family"), msg, "wrong_value"))
     shape = recorded_shape(record, Tokenizer.load(found.parent.parent / TOKENIZER).vocab_size)
     adapters = _adapters(found, config.model.lora, shape)
     return int(found.name), adapters, config.model.lora, config.model.weights
@@ -188,6 +197,31 @@ def _summary(
     }
 
 
+def _form(config: TrainConfig, tokenizer: Tokenizer) -> Any:
+    """How Tunix has the model of a config. Raises Failure where Tunix is absent."""
+    require_tunix()
+    from training.engine.tunix.forms import form_of
+
+    return form_of(config, tokenizer.vocab_size)
+
+
+def _answers(model: Model, prompts: list[list[int]], keys: np.ndarray) -> Iterator[dict[int, Generation]]:
+    if model.form is None:
+        return answers(model.params, model.shape, prompts, _rules(model), keys=keys)
+    from training.engine.tunix import asking
+
+    return asking.answers(model.form, model.params, prompts, _rules(model))
+
+
+def _losses(model: Model, batch: Batch) -> np.ndarray:
+    """The loss at each place [B, L]."""
+    if model.form is None:
+        return np.asarray(_token_losses(model.params, batch, model.shape), np.float64)
+    from training.engine.tunix import asking
+
+    return asking.token_losses(model.form, model.params, batch)
+
+
 def _rules(model: Model) -> Rules:
     asked, tokenizer = model.config.eval, model.tokenizer
     choice = Choice(asked.temperature, asked.top_k, asked.top_p)
@@ -212,13 +246,13 @@ def _reference_losses(model: Model, items: Sequence[Item]) -> dict[str, dict[str
     fitting = [example for example in examples if example.length <= model.config.data.max_length]
     if not fitting:
         return {}
-    length = model.config.data.max_length
-    data = PackedData(fitting, length=length, batch_size=BATCH, packing=True, seed=0, epochs=1)
+    length, packing = model.config.data.max_length, model.form is None or model.config.data.packing
+    data = PackedData(fitting, length=length, batch_size=BATCH, packing=packing, seed=0, epochs=1)
     losses: dict[str, dict[str, float]] = {}
     for number in range(len(data)):
         _stop_if_asked()
         batch = data.batch(number)
-        found = np.asarray(_token_losses(model.params, batch, model.shape), np.float64)
+        found = _losses(model, batch)
         for line, ids in enumerate(data.row_ids(number)):
             for segment, row_id in enumerate(ids, start=1):
                 loss = found[line, (batch.segments[line] == segment) & (batch.loss_mask[line] > 0)].mean()

@@ -27,7 +27,7 @@ def tunix_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     """A model of Tunix, taught by its `PeftTrainer`."""
     form = form_of(config, vocab_size)
     pupil = Pupil(form, make_optimizer(config.training, total))
-    return Learner(fresh=pupil.fresh, like=pupil.fresh, step=pupil.step, eval_loss=form.eval_loss)
+    return Learner(fresh=pupil.fresh, like=pupil.like, step=pupil.step, eval_loss=form.eval_loss)
 
 
 class Pupil:
@@ -40,7 +40,13 @@ class Pupil:
 
     def fresh(self) -> TrainState:
         """The state before the first update."""
-        params = self._form.fresh()
+        return self._begun(self._form.fresh())
+
+    def like(self) -> TrainState:
+        """A state of the same structure, shapes and types."""
+        return self._begun(self._form.like())
+
+    def _begun(self, params: Params) -> TrainState:
         optimizer = nnx.Optimizer(self._form.model(params), self._optimizer, wrt=self._form.trained)
         return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=_numbers(optimizer))
 
@@ -75,7 +81,9 @@ class _Trainer(PeftTrainer):  # type: ignore[misc]
     measured: Metrics
 
     def __init__(self, model: nnx.Module, optimizer: optax.GradientTransformation):
-        super().__init__(model, optimizer, TrainingConfig(eval_every_n_steps=1), metrics_logger=_Silent())
+        # Updates in flight without a bound of the trainer's: `train` would wait for each, and our loop reads one late.
+        settings = TrainingConfig(eval_every_n_steps=1, max_inflight_computations=0)
+        super().__init__(model, optimizer, settings, metrics_logger=_Silent())
         self.is_managed_externally = True  # `train` neither skips data nor closes anything
         self.with_gen_model_input_fn(lambda batch: {"batch": batch})
         self.with_loss_fn(_mean_loss, has_aux=True)
