@@ -158,7 +158,7 @@ class TrainingConfig:
     batch_size: int | None = _option(None, _whole(1, 4096))  # sequences a batch; or else (DEFAULT_BATCH if neither)
     tokens_per_batch: int | None = _option(None, _whole(8, 2**27))  # places a batch, in whole sequences
     gradient_accumulation: int = _option(1, _whole(1, 4096))  # batches an update
-    microbatch: int | None = _option(None, _whole(1, 4096))  # sequences computed at once; None: timed and recorded
+    microbatch: int | None = _option(None, _whole(1, 4096))  # sequences computed at once; None: two
     learning_rate: float = _option(1e-3, _number(1e-9, 1.0))  # the highest, after warm-up
     schedule: str = _option("cosine", _one_of(SCHEDULES))  # from the highest to zero (constant: not)
     warmup: int = _option(0, _whole(0, 1_000_000))  # updates from zero to the highest rate

@@ -20,6 +20,7 @@ from training.engine.model import Params, init_params
 from training.engine.runtime import peak_memory, require_memory
 from training.engine.saver import Saver
 from training.engine.step import (
+    MICROBATCH,
     UNWRAPPED,
     Metrics,
     TrainState,
@@ -99,7 +100,9 @@ def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     return Learner(
         fresh=lambda: init_state(first(), optimizer, mesh),
         like=lambda: init_state(like(), optimizer),
-        step=make_train_step(shape, optimizer, wrapping=wrapping, mesh=mesh),
+        step=make_train_step(
+            shape, optimizer, microbatch=config.training.microbatch or MICROBATCH, wrapping=wrapping, mesh=mesh
+        ),
         eval_loss=make_eval_loss(shape, wrapping=wrapping, mesh=mesh),
         mesh=mesh,
     )
