@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,16 @@ def test_without_packing_sequences_are_as_long_as_the_longest_row_needs():
 
 def test_best_fit_takes_the_tightest_room():
     assert pack([6, 5, 3, 4], 10, range(4)) == [[0, 3], [1, 2]]
+
+
+@pytest.mark.parametrize(("rows", "share"), [(64, 0.93), (1000, 0.985), (5000, 0.99)])
+def test_rows_of_the_usual_lengths_leave_few_places_empty(rows, share):
+    for seed in range(5):
+        drawn = np.random.default_rng(seed).lognormal(np.log(138), 0.52, rows)  # in the mean 158
+        lengths = np.clip(np.rint(drawn), 1, 512).astype(int).tolist()
+        packed = data(lengths, length=512)
+        assert packed.fill >= share
+        assert packed.sequences <= 1.01 * sum(lengths) / 512 + 2
 
 
 def test_a_row_is_laid_out_with_its_own_positions_and_targets():
