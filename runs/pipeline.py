@@ -11,9 +11,10 @@ from django.utils import timezone
 from runs import series, verdicts
 from runs.children import run_child
 from runs.models import Run
+from training.config import TrainConfig
 from training.engines import SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
-from training.record import RECORD, read_record, write_record
+from training.record import RECORD, read_record, recorded_microbatch, write_record
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work, enqueue
@@ -137,7 +138,15 @@ def train_argv(run: Run) -> list[str]:
     argv = [str(python), "-m", f"training.{SCRIPTS[run.engine]}", "--resume"]
     argv += ["--config", str(run.directory / CONFIG), "--dataset", run.dataset.key, "--output", str(run.directory)]
     argv += ["--seed", str(run.seed), "--run_id", str(run.pk), "--device", settings.RUN_DEVICE]
-    return argv + (["--parent", str(run.parent_id)] if run.parent_id else [])
+    return argv + (["--parent", str(run.parent_id)] if run.parent_id else []) + _as_repeated(run)
+
+
+def _as_repeated(run: Run) -> list[str]:
+    """A replay divides its updates as the run that it repeats did: the last bits of their sums follow from that."""
+    if run.origin != Run.Origin.REPLAY or not (run.parent.directory / RECORD).exists():
+        return []
+    size = recorded_microbatch(read_record(run.parent.directory), TrainConfig.from_dict(run.parent.config))
+    return ["--microbatch", str(size)] if size and run.engine != TUNIX else []
 
 
 def evaluate_argv(run: Run) -> list[str]:

@@ -10,7 +10,7 @@ from runs import series
 from training.record import read_record
 
 FIGURES = ("step", "split", "loss", "grad_norm", "learning_rate", "tokens")  # the others measure the machine
-INPUTS = ("config_sha256", "dataset_sha256", "weights", "seed", "code_version", "libraries", "machine")
+INPUTS = ("config_sha256", "dataset_sha256", "weights", "seed", "microbatch", "code_version", "libraries", "machine")
 
 
 def differences(base: Path, other: Path) -> list[str]:

@@ -27,6 +27,9 @@ SCHEDULES = ("constant", "linear", "cosine")
 DTYPES = ("float32", "bfloat16")
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")  # their published names
 DEFAULT_SIZE, DEFAULT_BATCH = "tiny", 16
+# Sequences whose activations are alive at once. Few keep them in the processor's cache, which is worth more than
+# the larger matrix products of many.
+MICROBATCH = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MAX_SEED = 2**63 - 1
 
@@ -158,7 +161,7 @@ class TrainingConfig:
     batch_size: int | None = _option(None, _whole(1, 4096))  # sequences a batch; or else (DEFAULT_BATCH if neither)
     tokens_per_batch: int | None = _option(None, _whole(8, 2**27))  # places a batch, in whole sequences
     gradient_accumulation: int = _option(1, _whole(1, 4096))  # batches an update
-    microbatch: int | None = _option(None, _whole(1, 4096))  # sequences computed at once; None: two
+    microbatch: int | None = _option(None, _whole(1, 4096))  # sequences computed at once; None: chosen by itself
     learning_rate: float = _option(1e-3, _number(1e-9, 1.0))  # the highest, after warm-up
     schedule: str = _option("cosine", _one_of(SCHEDULES))  # from the highest to zero (constant: not)
     warmup: int = _option(0, _whole(0, 1_000_000))  # updates from zero to the highest rate

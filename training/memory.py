@@ -7,12 +7,11 @@ the forward and the backward pass was fitted to what XLA reports of the compiled
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.config import TrainConfig
+from training.config import MICROBATCH, TrainConfig
 from training.errors import Fault, Invalid
 from training.shapes import ModelShape, adapter_count, parameter_count
 
 RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
-CHOSEN_MICROBATCH = 2  # what the step computes at once when the config leaves it open
 FLOAT32, MOMENTS = 4, 2
 WIDTHS, INNERS, LOGITS = 15, 4, 2  # arrays of a layer as wide as it and as its MLP, and of the vocabulary, a token
 
@@ -43,7 +42,10 @@ class Memory:
 
 
 def run_memory(config: TrainConfig, shape: ModelShape, *, devices: int = 1) -> Memory:
-    """The memory of a run on its mesh, where a mesh that is left open takes all `devices`. Within some tenths."""
+    """The memory of a run on its mesh, where a mesh that is left open takes all `devices`. Within some tenths.
+
+    A microbatch that is left open counts as the usual one; the run may choose one that takes more, as long as it fits.
+    """
     fsdp = config.mesh.fsdp
     data = config.mesh.data or max(1, devices // fsdp)
     whole, trained = parameter_count(shape), trained_parameters(config, shape)
@@ -104,7 +106,7 @@ def _alive(config: TrainConfig, shape: ModelShape) -> int:
 
 def _alive_sequences(config: TrainConfig, devices: int) -> int:
     """Sequences whose activations a device holds at once."""
-    return min(config.training.microbatch or CHOSEN_MICROBATCH, -(-config.batch_size // devices))
+    return min(config.training.microbatch or MICROBATCH, -(-config.batch_size // devices))
 
 
 def _largest(needed: Memory, devices: int) -> str:

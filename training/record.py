@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training.canonical import sha256_hex
-from training.config import TrainConfig
+from training.config import MICROBATCH, TrainConfig
 from training.errors import Fault, Invalid
 from training.files import write_json_atomic
 from training.home import REPOSITORY, home
@@ -33,8 +33,12 @@ def new_record(
     dataset_sha256: str,
     parent: str | None,
     engine: str = "jax",
+    microbatch: int | None = None,
 ) -> dict[str, Any]:
-    """The record of a run of a resolved config that starts now, on this machine."""
+    """The record of a run of a resolved config that starts now, on this machine.
+
+    Its `microbatch` is the one given over the config's; None: training chooses it and writes it down.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "run_id": run_id,
@@ -46,6 +50,7 @@ def new_record(
         "config": config.to_dict(),
         "config_sha256": config.sha256(),
         "seed": config.training.seed,
+        "microbatch": microbatch or config.training.microbatch,
         "weights": describe_weights(config),
         "parent": parent,
         "code_version": code_version(),
@@ -70,6 +75,12 @@ def recorded_shape(record: dict[str, Any], vocab_size: int) -> ModelShape:
     if weights and weights["shape"]:
         return ModelShape(**weights["shape"])
     return TrainConfig.from_dict(record["config"]).shape(vocab_size)
+
+
+def recorded_microbatch(record: dict[str, Any], config: TrainConfig) -> int | None:
+    """Sequences that a run of `config` computes at once; None while nobody has chosen."""
+    before_it_was_chosen = config.training.microbatch or MICROBATCH
+    return record.get("microbatch", before_it_was_chosen)
 
 
 def write_record(run_dir: Path, record: dict[str, Any]) -> None:

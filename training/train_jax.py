@@ -22,7 +22,7 @@ from training.evalsets import item_from_row, read_evalset
 from training.files import file_sha256
 from training.home import home
 from training.lifeline import run_lock
-from training.record import RECORD, new_record, read_record
+from training.record import RECORD, new_record, read_record, recorded_microbatch
 
 if TYPE_CHECKING:
     from training.engine.loop import Engine
@@ -99,6 +99,7 @@ def _prepare(options: argparse.Namespace, engine: str) -> _Work:
         run_id=str(options.run_id or uuid4()),
         dataset_key=options.dataset,
         dataset_sha256=sha256,
+        microbatch=options.microbatch,
         parent=str(options.parent) if options.parent else None,
     )
     if earlier:
@@ -139,6 +140,7 @@ def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainCo
         "dataset": earlier["dataset_sha256"] == now["dataset_sha256"],
         "weights": earlier.get("weights") == now["weights"],
         "engine": earlier["engine"] == now["engine"],
+        "microbatch": now["microbatch"] in (None, recorded_microbatch(earlier, config)),
     }
     for what in (what for what, is_same in same.items() if not is_same):
         msg = f"the {what} changed since this run began; start a new run instead of resuming this one"
@@ -170,6 +172,7 @@ def _options(argv: list[str] | None, engine: str) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, metavar="FILE", help="a JSONL file of dataset rows or traces")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the run's directory")
     parser.add_argument("--seed", type=_seed, help="over the config's; drawn and recorded when neither is given")
+    parser.add_argument("--microbatch", type=_size, help="over the config's; chosen and recorded when neither is given")
     parser.add_argument("--device", choices=list(DEVICES), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on from the newest sealed checkpoint in --output")
     parser.add_argument("--eval_after_train", action="store_true", help="examine before and after, write the report")
@@ -189,6 +192,8 @@ def _options(argv: list[str] | None, engine: str) -> argparse.Namespace:
         parser.error("the engine tunix trains in one process")
     if options.coordinator and not 0 <= options.process < options.processes:
         parser.error(f"--process must lie between 0 and {options.processes - 1}")
+    if options.microbatch and engine == TUNIX:
+        parser.error("the engine tunix computes a whole update at once; leave --microbatch out")
     if options.evalset and not options.eval_after_train:
         parser.error("--evalset says what to examine on; give --eval_after_train too")
     return options
@@ -198,6 +203,13 @@ def _together(options: argparse.Namespace) -> Processes | None:
     if not options.coordinator:
         return None
     return Processes(options.coordinator, options.processes, options.process)
+
+
+def _size(text: str) -> int:
+    size = int(text)
+    if size < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return size
 
 
 def _seed(text: str) -> int:

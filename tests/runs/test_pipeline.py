@@ -11,6 +11,7 @@ from runs.models import Evaluation, Prediction, Run
 from runs.pipeline import EvaluateRun, evaluate_argv, prepare_directory, train_argv
 from runs.replay import differences
 from tests.runs.making import TINY, begin, completed, end, write_examination, write_losses
+from training.files import write_json_atomic
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, HandBack, Job
 from tunixrt.lib.errors import Conflict, Refused
@@ -159,6 +160,15 @@ def test_the_child_gets_the_whole_config_and_no_shell(run):
     assert argv[argv.index("--seed") + 1] == "5"
     assert "--parent" not in argv
     assert argv_value(evaluate_argv(run), "--evalset") == str(run.evalset.path)
+
+
+@pytest.mark.parametrize(("recorded", "size"), [({"microbatch": 4}, "4"), ({}, "2")])
+def test_a_replay_divides_its_updates_as_the_run_that_it_repeats_did(run, recorded, size):
+    write_json_atomic(run.directory / "run.json", {"format_version": 1} | recorded)
+    again = Run(pk=run.pk, parent=run, dataset=run.dataset, config=run.config, seed=5, engine=run.engine)
+    assert "--microbatch" not in train_argv(again)  # a retry may choose anew
+    again.origin = Run.Origin.REPLAY
+    assert argv_value(train_argv(again), "--microbatch") == size
 
 
 def test_the_child_of_the_other_engine_is_its_script_in_its_environment(dataset, tunix):

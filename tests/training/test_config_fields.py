@@ -20,7 +20,7 @@ from tests.training.test_tokenizer import TOKENIZER
 from training import train_jax
 from training.config import TrainConfig
 from training.engine.evaluate import Model, examine
-from training.engine.loop import Learner, train
+from training.engine.loop import Learner, own_engine, train
 from training.engine.lora import init_adapters, variables
 from training.engine.mesh import make_mesh
 from training.engine.model import init_params
@@ -44,7 +44,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 # Fields that nothing reads yet.
-WITHOUT_EFFECT = {"training.microbatch", "training.dtype"}
+WITHOUT_EFFECT = {"training.dtype"}
 
 
 def paths(kind: Any = TrainConfig, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -110,6 +110,12 @@ def run(config: TrainConfig, place: Path) -> tuple[Counter, set[str]]:
     train(config, ROWS, place, record=record, engine=counting)
     lines = [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
     return Counter(line["split"] for line in lines), {path.name for path in (place / "checkpoints").iterdir()}
+
+
+def computed(config: TrainConfig) -> str:
+    """An update of our own engine, operation by operation."""
+    learner = own_engine(config, 300, 6)
+    return str(jax.make_jaxpr(learner.step)(jax.eval_shape(learner.like), first_batch(config)))
 
 
 def adapters_of(config: TrainConfig) -> Any:
@@ -239,6 +245,12 @@ def test_training_tokens_per_batch():
 
 def test_training_gradient_accumulation():
     assert len(first_batch(config("training.gradient_accumulation", 3)).tokens) == 2 * 3
+
+
+def test_training_microbatch():
+    batch = {"steps": 6, "batch_size": 10}
+    for size, parts in ((1, 10), (5, 2), (None, 5)):
+        assert f"length={parts}" in computed(config("training.microbatch", size, training=batch)).split()
 
 
 def test_training_learning_rate():

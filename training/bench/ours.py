@@ -18,7 +18,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 
 
 def training(job: dict, arrays: Arrays, desk: Desk) -> None:
-    """The real step, with the microbatch that our engine chooses for itself."""
+    """The real step, with the microbatch of a short run."""
     start_jax(job["device"])
     state, step = step_of(job, arrays)
     given = batches(arrays)

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +13,13 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from training.config import TrainConfig
-from training.engine import checkpoint, lora
+from training.config import MICROBATCH, TrainConfig
+from training.engine import checkpoint, lora, microbatch
 from training.engine.mesh import any_of_all, leads, make_mesh, placed, spread_fresh, wait_for_all, whole
 from training.engine.model import Params, init_params
 from training.engine.runtime import peak_memory, require_memory
 from training.engine.saver import Saver
 from training.engine.step import (
-    MICROBATCH,
     UNWRAPPED,
     Metrics,
     TrainState,
@@ -35,9 +34,10 @@ from training.engine.weights import initial_params
 from training.errors import Fault, Invalid
 from training.journal import Journal, Update
 from training.lifeline import TRANSIENT, stop_requested
+from training.memory import run_memory
 from training.packing import Batch, Example, PackedData
 from training.plan import Prepared, plan_prepared, prepare, total_updates, training_data
-from training.record import CHECKPOINTS, TOKENIZER, write_record
+from training.record import CHECKPOINTS, TOKENIZER, recorded_microbatch, write_record
 from training.renderers import Row
 from training.shapes import ModelShape
 from training.stopping import PATIENCE, TIME, Looks, out_of_patience, out_of_time, reason
@@ -61,15 +61,19 @@ def train(
     a stop was asked for, OSError when the disk is full. Of several processes that train together the first writes;
     they end together, and all read what was sealed.
     """
+    config = _divided(config, recorded_microbatch(record, config))
     prepared = prepare(config, rows)
     plan = plan_prepared(config, prepared, rows, devices=jax.device_count())
-    memory_bytes = require_memory(plan.memory)
+    require_memory(plan.memory)
     task = _task(config, prepared, engine or own_engine)
+    plan = replace(plan, memory=run_memory(task.config, task.shape, devices=jax.device_count()))
     if leads():
-        write_record(run_dir, record)
+        write_record(run_dir, record | {"microbatch": task.config.training.microbatch})
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
-    journal.planned(plan, memory_bytes=memory_bytes)
+    journal.planned(plan, memory_bytes=require_memory(plan.memory))
+    if task.why:
+        journal.say(task.why)
     checkpoints = run_dir / CHECKPOINTS
     with Saver(checkpoints, config.checkpoint, flush=journal.flush, sealed=journal.checkpoint) as saver:
         attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())))
@@ -87,6 +91,7 @@ class Learner(NamedTuple):
     step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]  # consumes the state given
     eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
     mesh: Mesh | None = None  # the devices that share this work; None for one
+    divided: Callable[[int], "Learner"] | None = None  # this with another microbatch; None: it is not ours to choose
 
 
 Engine = Callable[[TrainConfig, int, int], Learner]  # of a resolved config, its vocabulary and its number of updates
@@ -97,15 +102,19 @@ def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     shape, optimizer = config.shape(vocab_size), make_optimizer(config.training, total)
     mesh = make_mesh(config.mesh)
     first, like, wrapping = _trained_part(config, shape, mesh)
-    return Learner(
-        fresh=lambda: init_state(first(), optimizer, mesh),
-        like=lambda: init_state(like(), optimizer),
-        step=make_train_step(
-            shape, optimizer, microbatch=config.training.microbatch or MICROBATCH, wrapping=wrapping, mesh=mesh
-        ),
-        eval_loss=make_eval_loss(shape, wrapping=wrapping, mesh=mesh),
-        mesh=mesh,
-    )
+
+    @cache  # what a trial compiled is not compiled again
+    def divided(size: int) -> Learner:
+        return Learner(
+            fresh=lambda: init_state(first(), optimizer, mesh),
+            like=lambda: init_state(like(), optimizer),
+            step=make_train_step(shape, optimizer, microbatch=size, wrapping=wrapping, mesh=mesh),
+            eval_loss=make_eval_loss(shape, microbatch=size, wrapping=wrapping, mesh=mesh),
+            mesh=mesh,
+            divided=divided,
+        )
+
+    return divided(min(config.training.microbatch or MICROBATCH, microbatch.sequences_of(config, mesh)))
 
 
 def _trained_part(
@@ -126,26 +135,40 @@ def _trained_part(
 class _Task:
     """Everything that stays the same from update to update."""
 
-    config: TrainConfig
+    config: TrainConfig  # with its microbatch, if there is one
+    shape: ModelShape
     data: PackedData
     total: int  # updates
     rates: np.ndarray  # learning rate by update
     learner: Learner
     valid_loss: Callable[[Params], float] | None
+    why: str  # the microbatch was chosen, in words; empty where it was given
 
 
 def _task(config: TrainConfig, prepared: Prepared, engine: Engine) -> _Task:
     data = training_data(config, prepared.train)
     total = total_updates(config, data)
-    learner = engine(config, prepared.tokenizer.vocab_size, total)
+    shape = config.shape(prepared.tokenizer.vocab_size)
+    learner, why = engine(config, prepared.tokenizer.vocab_size, total), ""
+    if config.training.microbatch is None and (divided := learner.divided):
+        trials = microbatch.Trials(lambda size: divided(size).step, learner.like, data.batch(0), learner.mesh)
+        size, why = microbatch.choose(config, shape, trials, updates=total)
+        config, learner = _divided(config, size), divided(size)
     return _Task(
         config=config,
+        shape=shape,
         data=data,
         total=total,
         rates=np.asarray(learning_rate(config.training, total)(jnp.arange(total)), dtype=float),
         learner=learner,
         valid_loss=_valid_loss(config, prepared.valid, learner) if prepared.valid else None,
+        why=why,
     )
+
+
+def _divided(config: TrainConfig, size: int | None) -> TrainConfig:
+    """The config of a run whose microbatch is known, if it is."""
+    return replace(config, training=replace(config.training, microbatch=size)) if size else config
 
 
 @dataclass

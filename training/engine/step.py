@@ -10,14 +10,10 @@ from flax import struct
 from jax import Array
 from jax.sharding import Mesh
 
-from training.config import TrainingConfig
+from training.config import MICROBATCH, TrainingConfig
 from training.engine.mesh import held, keep, share
 from training.engine.model import Gemma3, Params
 from training.shapes import ModelShape
-
-# Sequences whose activations are alive at once. Few keep them in the processor's cache, which is worth more than
-# the larger matrix products of many.
-MICROBATCH = 2
 
 Batch = Any  # has tokens, targets, positions, segments (int32 [B, L]) and loss_mask (float32 [B, L])
 Metrics = dict[str, Array]

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from training import lifeline
 from training.config import TrainConfig
-from training.engine import checkpoint, loop
+from training.engine import checkpoint, loop, microbatch
 from training.engine.step import TrainState
 from training.errors import Invalid
 from training.lifeline import TRANSIENT, Failure
@@ -263,3 +264,36 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         train(tmp_path, training={"learning_rate": 0.2})
     with pytest.raises(Invalid, match="belongs to another run: its position"):
         train(tmp_path, data=rows(valid=3))
+
+
+def test_a_microbatch_that_was_chosen_is_recorded_used_everywhere_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNIXRT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(microbatch, "FEW_UPDATES", 1)
+    asked, used = [], set()
+
+    def engine(config: TrainConfig, vocab_size: int, total: int) -> loop.Learner:
+        asked.append(config.training.microbatch)
+        learner = bigram(replace(config, training=replace(config.training, microbatch=None)), vocab_size, total)
+
+        def divided(size: int) -> loop.Learner:
+            def eval_loss(params, batch):
+                used.add(size)
+                return learner.eval_loss(params, batch)
+
+            return learner._replace(eval_loss=eval_loss, divided=divided)
+
+        return divided(asked[-1] or 2)
+
+    def run(name: str, recorded: dict) -> dict:
+        config = TrainConfig.from_dict(CONFIG).resolved(seed=5)
+        record = {"config_sha256": config.sha256()} | recorded
+        loop.train(config, rows(), tmp_path / name, record=record, engine=engine)
+        return json.loads((tmp_path / name / "run.json").read_text())
+
+    record = run("run", {"microbatch": None})
+    assert asked == [None]
+    assert used == {record["microbatch"]}
+    assert f"microbatch {record['microbatch']}: an update took" in log(tmp_path / "run")
+    run("repeated", record)
+    run("as older programs recorded it", {})
+    assert asked == [None, record["microbatch"], 2]

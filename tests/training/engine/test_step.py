@@ -5,9 +5,9 @@ import optax
 import pytest
 
 from tests.training.engine.models import SMALL_SHAPE, batch_of, random_params, random_rows, trained
-from training.config import TrainingConfig
+from training.config import MICROBATCH, TrainingConfig
 from training.engine.model import Gemma3
-from training.engine.step import MICROBATCH, TrainState, learning_rate, make_eval_loss, make_optimizer, make_train_step
+from training.engine.step import TrainState, learning_rate, make_eval_loss, make_optimizer, make_train_step
 
 ROWS = random_rows(SMALL_SHAPE, [9, 14, 5, 11, 7])
 PACKED = batch_of([[ROWS[0], ROWS[1]], [ROWS[2], ROWS[3], ROWS[4]]], 24)

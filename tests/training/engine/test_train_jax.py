@@ -95,6 +95,7 @@ def kill_after(process: subprocess.Popen, line_start: str, signal_number: int) -
 def test_a_run_writes_its_files(uninterrupted):
     record = json.loads((uninterrupted / "run.json").read_text())
     assert (record["seed"], record["recipe"], record["dataset_key"]) == (3, "trace_sft_v1", None)
+    assert record["microbatch"] == 2
     assert {path.name for path in (uninterrupted / "checkpoints").iterdir()} == {"0", "6", "8"}
     steps = [(line[0], line[1]) for line in curve(uninterrupted)]
     trained = [(step, "train") for step in range(1, 9)]
@@ -314,6 +315,8 @@ def test_an_existing_run_is_not_overwritten_and_not_continued_with_something_els
     (tmp_path / "other.yaml").write_text(CONFIG.replace("1e-3", "2e-3"))
     code, _, err = ended(start(place, uninterrupted, "--resume", "--config", str(tmp_path / "other.yaml")))
     assert (code, "the config changed since this run began" in err) == (lifeline.BAD_CONFIG, True)
+    code, _, err = ended(start(place, uninterrupted, "--resume", "--microbatch", "4"))
+    assert (code, "the microbatch changed since this run began" in err) == (lifeline.BAD_CONFIG, True)
     assert (uninterrupted / "metrics.jsonl").read_bytes() == before
 
 
