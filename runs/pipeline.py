@@ -12,7 +12,7 @@ from runs import series, verdicts
 from runs.children import run_child
 from runs.models import Run
 from training.config import TrainConfig
-from training.engines import SCRIPTS, TUNIX
+from training.engines import JAX, SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
 from training.record import RECORD, read_record, recorded_microbatch, write_record
 from training.shapes import OWN_FAMILY
@@ -132,10 +132,14 @@ def take_over(run: Run, parent: Path) -> None:
     write_record(run.directory, record)
 
 
+def python_of(engine: str) -> Path:
+    """The interpreter whose environment has the engine."""
+    return settings.TUNIX_PYTHON if engine == TUNIX else Path(sys.executable)
+
+
 def train_argv(run: Run) -> list[str]:
     """`--resume` always: without a sealed checkpoint it begins at the beginning."""
-    python = settings.TUNIX_PYTHON if run.engine == TUNIX else sys.executable
-    argv = [str(python), "-m", f"training.{SCRIPTS[run.engine]}", "--resume"]
+    argv = [str(python_of(run.engine)), "-m", f"training.{SCRIPTS[run.engine]}", "--resume"]
     argv += ["--config", str(run.directory / CONFIG), "--dataset", run.dataset.key, "--output", str(run.directory)]
     argv += ["--seed", str(run.seed), "--run_id", str(run.pk), "--device", settings.RUN_DEVICE]
     return argv + (["--parent", str(run.parent_id)] if run.parent_id else []) + _as_repeated(run)
@@ -152,7 +156,6 @@ def _as_repeated(run: Run) -> list[str]:
 def evaluate_argv(run: Run) -> list[str]:
     """Our own engine examines every model of its family, whoever trained it; the others need Tunix for that too."""
     own = run.config["model"]["family"] == OWN_FAMILY
-    python = sys.executable if own else settings.TUNIX_PYTHON
-    argv = [str(python), "-m", "training.eval_run", "--run", str(run.directory)]
+    argv = [str(python_of(JAX if own else TUNIX)), "-m", "training.eval_run", "--run", str(run.directory)]
     argv += ["--evalset", str(run.evalset.path), "--name", run.evalset.name]
     return [*argv, "--device", settings.RUN_DEVICE]

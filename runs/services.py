@@ -11,14 +11,16 @@ from datasets_app.models import Dataset, EvalSet
 from datasets_app.services import evalset_for
 from runs import tasks
 from runs.models import Evaluation, Run
+from runs.pipeline import python_of
 from training.config import MAX_SEED, TrainConfig, named_config
 from training.dataset_file import read_dataset
-from training.engines import ENGINES, check_engine, why_absent
+from training.engines import ENGINES, check_engine, may_use_accelerator, why_absent
 from training.errors import Fault, Invalid, echo
 from training.json_rules import text_faults
 from training.memory import require_memory, run_memory
 from training.plan import RunPlan, plan
 from training.results import Comparison, compare
+from training.shapes import OWN_FAMILY
 from training.tensor_files import check_weights
 from tunixrt.jobs import work
 from tunixrt.jobs.work import enqueue
@@ -92,7 +94,7 @@ def plan_run(
     completed run that computed alike. Stores nothing. Raises what `launch_run` raises, and Invalid
     when the rows do not fit the config."""
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
-    planned = plan(resolved, read_dataset(dataset.rows_path))
+    planned = plan(resolved, read_dataset(dataset.rows_path), engine=engine)
     pace = Run.objects.pace(resolved.to_dict(), engine)
     return replace(planned, seconds=planned.tokens / pace) if pace else planned
 
@@ -140,6 +142,8 @@ def replay_run(*, run: Run, by=None) -> Run:
 def evaluate_run(*, run: Run, by=None) -> Run:
     """Examines a trained run again; the rows replace those it has once they are whole."""
     _require(run, TRAINED, "examined")
+    if run.config["model"]["family"] != OWN_FAMILY:
+        _require_engine(Run.Engine.TUNIX)
     with transaction.atomic():
         run.move(Run.Status.EVALUATING, reason="to be examined again", by=by, error="")
         enqueue(tasks.EvaluateRun.kind, target=run.pk, created_by=by)
@@ -206,8 +210,7 @@ def _checked(
     dataset = _frozen_dataset(dataset_key)
     manifest = {"recipe": dataset.recipe, "instruction": dataset.instruction}
     resolved = _checked_config(config, config_name, str(engine)).resolved(manifest=manifest, seed=seed)  # type: ignore[arg-type]
-    if reason := absent_engines().get(str(engine)):
-        raise Unavailable(reason)
+    _require_engine(str(engine))
     return dataset, resolved
 
 
@@ -231,9 +234,15 @@ def _checked_config(config: dict | None, config_name: str | None, engine: str) -
 
 def _check_memory(config: TrainConfig, engine: str) -> None:
     """Raises Invalid for a run that this machine cannot hold. What a GPU holds, only the training itself can ask."""
-    if engine == Run.Engine.JAX and settings.RUN_DEVICE in ("auto", "cpu"):
-        needed = run_memory(config, config.shape(config.tokenizer.vocab_size))
-        require_memory(needed, settings.RUN_MEMORY_BYTES)
+    device, python = settings.RUN_DEVICE, python_of(engine)
+    if device == "cpu" or (device == "auto" and not may_use_accelerator(python)):
+        vocab_size = 0 if config.model.weights else config.tokenizer.vocab_size  # weights have one of their own
+        require_memory(run_memory(config, config.shape(vocab_size), engine=engine), settings.RUN_MEMORY_BYTES)
+
+
+def _require_engine(engine: str) -> None:
+    if reason := absent_engines().get(engine):
+        raise Unavailable(reason)
 
 
 def _frozen_dataset(key: object) -> Dataset:
@@ -255,7 +264,8 @@ def _checked_name(name: object) -> str:
 
 
 def _again(parent: Run, origin: str, by) -> Run:
-    """A new run of what `parent` was a run of."""
+    """A new run of what `parent` was a run of. Raises Unavailable when its engine is not installed any more."""
+    _require_engine(parent.engine)
     same = ("name", "engine", "dataset", "evalset", "config", "config_sha256", "seed")
     fields = {name: getattr(parent, name) for name in same}
     return _create(by, reason=f"{origin} of {parent.pk}", parent=parent, origin=origin, **fields)

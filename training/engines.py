@@ -16,6 +16,8 @@ ENGINES = (JAX, TUNIX)
 SCRIPTS = {JAX: "train_jax", TUNIX: "train_sft_tunix"}  # in the package training
 TUNIX_VERSIONS = {"google-tunix": "0.1.7", "qwix": "0.1.8"}  # those of requirements-tunix.txt
 INSTALL = "`make tunix` in tunixrt's directory installs it (docs/tunix.md)"
+# Where jax looks for what drives GPUs and TPUs.
+PLUGINS = "from importlib.util import find_spec; print(any(map(find_spec, ('jax_plugins', 'libtpu'))))"
 VERSIONS_OF = "from importlib.metadata import version; import sys; print(*map(version, sys.argv[1:]))"
 
 
@@ -45,14 +47,24 @@ def check_engine(config: TrainConfig, engine: str) -> None:
 
 
 @cache
+def may_use_accelerator(python: Path) -> bool:
+    """Whether jax of the interpreter `python` may find a GPU or a TPU; jax is not imported there or here."""
+    return _said([str(python), "-c", PLUGINS]).strip() != "False"
+
+
+@cache
 def _versions(python: Path) -> tuple[str, ...]:
     """The versions that an interpreter has of TUNIX_VERSIONS; empty when one is missing."""
-    command = [str(python), "-c", VERSIONS_OF, *TUNIX_VERSIONS]
+    return tuple(_said([str(python), "-c", VERSIONS_OF, *TUNIX_VERSIONS]).split())
+
+
+def _said(command: list[str]) -> str:
+    """What a command wrote; nothing when it failed."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(done.stdout.split()) if done.returncode == 0 else ()
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def _complaint(found: tuple[str, ...]) -> str | None:

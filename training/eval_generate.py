@@ -12,7 +12,9 @@ from training import lifeline
 from training.command import outcome
 from training.config import TrainConfig
 from training.engine.runtime import DEVICES, start_jax
+from training.errors import Fault, Invalid
 from training.evalsets import read_evalset
+from training.shapes import OWN_FAMILY
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +48,11 @@ def _with_choice(config: TrainConfig, options: argparse.Namespace) -> TrainConfi
     """The config with what the flags say, checked as what a config says is. Raises Invalid."""
     fields = config.to_dict()
     flags = {name: getattr(options, name) for name in ("temperature", "top_k", "top_p")}
-    fields["eval"] |= {name: value for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
+    if given and config.model.family != OWN_FAMILY:
+        msg = f"answers of {config.model.family} are the likeliest here; leave --{{}} out"
+        raise Invalid(Fault((name,), msg.format(name), "wrong_value") for name in given)
+    fields["eval"] |= given
     return TrainConfig.from_dict(fields)
 
 

@@ -4,13 +4,16 @@ The terms are those of mixed-precision training with Adam (ZeRO, arXiv:1910.0205
 the forward and the backward pass was fitted to what XLA reports of the compiled step; tests hold it against that.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.config import MICROBATCH, TrainConfig
-from training.errors import Fault, Invalid
+from training.engines import JAX, TUNIX
+from training.errors import Fault, Invalid, echo
 from training.shapes import ModelShape, adapter_count, parameter_count
 
+ALLOWED = "RUN_MEMORY_BYTES"  # in the environment
 RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
 FLOAT32, MOMENTS = 4, 2
 WIDTHS, INNERS, LOGITS = 15, 4, 2  # arrays of a layer as wide as it and as its MLP, and of the vocabulary, a token
@@ -41,13 +44,15 @@ class Memory:
         return self.devices * self.device + self.snapshot + self.runtime
 
 
-def run_memory(config: TrainConfig, shape: ModelShape, *, devices: int = 1) -> Memory:
+def run_memory(config: TrainConfig, shape: ModelShape, *, engine: str = JAX, devices: int = 1) -> Memory:
     """The memory of a run on its mesh, where a mesh that is left open takes all `devices`. Within some tenths.
 
     A microbatch that is left open counts as the usual one; the run may choose one that takes more, as long as it fits.
+    The engine tunix has one device, and computes all sequences of an update at once.
     """
     fsdp = config.mesh.fsdp
-    data = config.mesh.data or max(1, devices // fsdp)
+    data = config.mesh.data or (1 if engine == TUNIX else max(1, devices // fsdp))
+    at_once = config.batch_size if engine == TUNIX else _alive_sequences(config, data * fsdp)
     whole, trained = parameter_count(shape), trained_parameters(config, shape)
     computed = 2 if config.training.dtype == "bfloat16" else FLOAT32
     return Memory(
@@ -55,7 +60,7 @@ def run_memory(config: TrainConfig, shape: ModelShape, *, devices: int = 1) -> M
         parameters=FLOAT32 * (whole + (trained if trained < whole else 0)) // fsdp,
         gradients=FLOAT32 * (trained // fsdp + trained),  # those of a microbatch are whole before they are split
         optimizer=MOMENTS * FLOAT32 * trained // fsdp,
-        activations=computed * _alive_sequences(config, data * fsdp) * config.data.max_length * _alive(config, shape),
+        activations=computed * at_once * config.data.max_length * _alive(config, shape),
         gathered=computed * whole if fsdp > 1 or computed < FLOAT32 else 0,
         snapshot=2 * (1 + MOMENTS) * FLOAT32 * trained,  # a copy, and what its writer holds of it
         runtime=RUNTIME_BYTES,
@@ -78,9 +83,22 @@ def require_memory(needed: Memory, there: int | None, *, device: bool = False) -
         msg = (
             f"needs about {_readable(wanted)} of memory and {'a device' if device else 'this machine'} has "
             f"{_readable(there)}: {_largest(needed, devices)}. A smaller model, model.lora, a smaller "
-            "training.microbatch or a shorter data.max_length need less"
+            "training.microbatch (the engine tunix has none: batch_size) or a shorter data.max_length need less"
         )
         raise Invalid(Fault(("model",), msg, "out_of_memory"))
+
+
+def allowed_memory() -> int | None:
+    """Bytes that a run may take on the CPU: RUN_MEMORY_BYTES of the environment, or else what the machine has.
+
+    Raises Invalid when that is no number.
+    """
+    given = os.environ.get(ALLOWED)
+    if given is None:
+        return machine_memory()
+    if not given.isdecimal():
+        raise Invalid(Fault((ALLOWED,), f"must be a number of bytes, not {echo(given)}", "wrong_value"))
+    return int(given)
 
 
 def machine_memory() -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.config import DataConfig, TrainConfig
+from training.engines import JAX
 from training.errors import Fault, Invalid, echo
 from training.memory import Memory, run_memory, trained_parameters
 from training.packing import Example, PackedData, encode_example
@@ -57,9 +58,9 @@ class RunPlan:
         return asdict(self) | {"memory_bytes": self.memory_bytes, "tokens": self.tokens}
 
 
-def plan(config: TrainConfig, rows: Sequence[Row]) -> RunPlan:
+def plan(config: TrainConfig, rows: Sequence[Row], *, engine: str = JAX) -> RunPlan:
     """The plan of a resolved config on dataset rows. Raises Invalid when they do not go together."""
-    return plan_prepared(config, prepare(config, rows), rows)
+    return plan_prepared(config, prepare(config, rows), rows, engine=engine)
 
 
 def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
@@ -101,7 +102,9 @@ def training_data(config: TrainConfig, examples: Sequence[Example]) -> PackedDat
     )
 
 
-def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row], *, devices: int = 1) -> RunPlan:
+def plan_prepared(
+    config: TrainConfig, prepared: Prepared, rows: Iterable[Row], *, engine: str = JAX, devices: int = 1
+) -> RunPlan:
     """As `plan`, for rows that are in tokens already, on a machine with so many devices."""
     data = training_data(config, prepared.train)
     shape = config.shape(prepared.tokenizer.vocab_size)
@@ -117,7 +120,7 @@ def plan_prepared(config: TrainConfig, prepared: Prepared, rows: Iterable[Row], 
         tokens_per_update=round(places * data.fill),
         updates=updates,
         epochs=updates * config.batch_size / data.sequences,
-        memory=run_memory(config, shape, devices=devices),
+        memory=run_memory(config, shape, engine=engine, devices=devices),
     )
 
 

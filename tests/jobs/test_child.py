@@ -88,3 +88,8 @@ def test_the_child_knows_no_secret(settings, monkeypatch):
     for name in ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL"):
         monkeypatch.setenv(name, "secret")
     assert "secret" not in child.child_environment().values()
+
+
+def test_the_child_knows_how_much_memory_it_may_take(monkeypatch):
+    monkeypatch.setenv("RUN_MEMORY_BYTES", "123456789")
+    assert child.child_environment()["RUN_MEMORY_BYTES"] == "123456789"

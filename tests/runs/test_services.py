@@ -1,6 +1,8 @@
 """Launching, and everything that can be done with a run."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -11,7 +13,11 @@ from runs import services
 from runs.models import Run
 from tests.runs.making import TINY, begin, completed, end
 from training.config import MAX_SEED
+from training.engine.model import init_params
+from training.engine.weights import save_published
 from training.errors import Invalid
+from training.shapes import model_shape
+from training.tokenizer import Tokenizer
 from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Conflict, Rule, Unavailable
 
@@ -53,13 +59,38 @@ def test_a_plan_stores_nothing(dataset):
 
 
 def test_a_run_that_does_not_fit_the_machine_is_refused_with_what_it_needs(dataset, settings):
-    settings.RUN_MEMORY_BYTES = 2**30
+    settings.RUN_MEMORY_BYTES, settings.RUN_DEVICE = 2**30, "cpu"
     config = TINY | {"model": {"size": "medium"}}
     for service in (services.launch_run, services.plan_run):
         with pytest.raises(Invalid, match=r"^config\.model: needs about 1\.\d GiB .* this machine has 1\.0 GiB"):
             service(dataset_key=dataset.key, config=config)
     assert services.launch_run(dataset_key=dataset.key, config=TINY).status == "pending"
     settings.RUN_DEVICE = "gpu"  # whose memory is not the machine's
+    assert services.launch_run(dataset_key=dataset.key, config=config).status == "pending"
+
+
+def test_the_memory_of_the_machine_judges_no_run_that_may_find_a_gpu(dataset, settings, monkeypatch):
+    settings.RUN_MEMORY_BYTES, settings.RUN_DEVICE = 2**20, "auto"
+    monkeypatch.setattr(services, "may_use_accelerator", lambda python: python == Path(sys.executable))
+    assert services.launch_run(dataset_key=dataset.key, config=TINY).status == "pending"
+    monkeypatch.setattr(services, "may_use_accelerator", lambda python: False)
+    with pytest.raises(Invalid, match="this machine has"):
+        services.launch_run(dataset_key=dataset.key, config=TINY)
+
+
+def test_a_run_of_tunix_is_judged_by_the_whole_update_that_it_computes_at_once(dataset, settings, tunix):
+    settings.RUN_MEMORY_BYTES, settings.RUN_DEVICE = 2**30, "cpu"
+    config = changed("training", batch_size=64)
+    assert services.plan_run(dataset_key=dataset.key, config=config).memory_bytes < 2**30
+    with pytest.raises(Invalid, match=r"config\.model: needs about .*activations"):
+        services.plan_run(dataset_key=dataset.key, config=config, engine="tunix")
+
+
+def test_weights_with_a_vocabulary_smaller_than_the_usual_are_trained_on(dataset, home, monkeypatch):
+    monkeypatch.setenv("TUNIXRT_HOME", str(home))
+    shape, tokenizer = model_shape("tiny", 400), Tokenizer.train(["some text"], 300)
+    save_published(home / "weights" / "mine", init_params(shape, 0), shape, tokenizer)
+    config = {name: part for name, part in TINY.items() if name != "tokenizer"} | {"model": {"weights": "mine"}}
     assert services.launch_run(dataset_key=dataset.key, config=config).status == "pending"
 
 
@@ -134,6 +165,20 @@ def test_the_engine_is_stored_and_the_next_run_of_it_has_it_too(dataset, tunix):
     run = services.launch_run(dataset_key=dataset.key, config=TINY, engine="tunix")
     assert Run.objects.get(pk=run.pk).engine == "tunix"
     assert services.retry_run(run=end(run, Job.Status.FAILED, "no luck")).engine == "tunix"
+
+
+def test_a_run_of_an_engine_that_is_gone_is_not_begun_again(dataset, tunix):
+    failed = end(services.launch_run(dataset_key=dataset.key, config=TINY, engine="tunix"), Job.Status.FAILED, "bad")
+    trained = completed(dataset, engine="tunix")
+    tunix.unlink()
+    for service, run in ((services.retry_run, failed), (services.replay_run, trained)):
+        with pytest.raises(Unavailable, match="make tunix"):
+            service(run=run)
+    foreign = completed(dataset)
+    foreign.config["model"] |= {"family": "qwen3", "weights": "w"}
+    with pytest.raises(Unavailable, match="make tunix"):
+        services.evaluate_run(run=foreign)
+    assert services.evaluate_run(run=trained).status == "evaluating"  # our own engine examines this family
 
 
 def test_what_the_engine_cannot_do_is_refused_with_its_path(dataset, tunix):

@@ -9,7 +9,7 @@ import pytest
 
 from training import lifeline
 from training.config import TrainConfig
-from training.engines import ENGINES, TUNIX_VERSIONS, check_engine, require_tunix, why_absent
+from training.engines import ENGINES, TUNIX_VERSIONS, check_engine, may_use_accelerator, require_tunix, why_absent
 from training.errors import Invalid
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +57,17 @@ def test_tunix_is_found_as_soon_as_it_is_installed(tmp_path):
     assert "not installed" in why_absent(python)
     interpreter(python, " ".join(TUNIX_VERSIONS.values()))
     assert why_absent(python) is None
+
+
+def test_plugins_for_accelerators_are_found_without_jax(tmp_path, monkeypatch):
+    python = Path(sys.executable)
+    assert may_use_accelerator(interpreter(tmp_path / "python", "True"))
+    assert not may_use_accelerator(interpreter(tmp_path / "without", "False"))
+    (tmp_path / "jax_plugins").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    may_use_accelerator.cache_clear()
+    assert may_use_accelerator(python)
+    may_use_accelerator.cache_clear()
 
 
 def test_this_environment_can_be_asked_without_importing_jax():

@@ -7,7 +7,7 @@ import pytest
 from tests.training.memory_table import table
 from training.config import TrainConfig
 from training.errors import Invalid
-from training.memory import Memory, machine_memory, peak_memory, require_memory, run_memory
+from training.memory import Memory, allowed_memory, machine_memory, peak_memory, require_memory, run_memory
 
 DOCS = Path(__file__).parents[2] / "docs" / "scale.md"
 
@@ -63,6 +63,24 @@ def test_what_does_not_fit_is_told_with_the_largest_parts_and_a_way_out():
         require_memory(needed, needed.total - 1)
     with pytest.raises(Invalid, match="a device has"):
         require_memory(needed, needed.device - 1, device=True)
+
+
+def test_the_engine_tunix_has_one_device_and_computes_a_whole_update_at_once():
+    config = TrainConfig.from_dict({"training": {"steps": 1, "batch_size": 8, "gradient_accumulation": 2}})
+    shape = config.shape(512)
+    own, tunix = run_memory(config, shape, devices=4), run_memory(config, shape, engine="tunix", devices=4)
+    assert (own.devices, tunix.devices) == (4, 1)
+    assert tunix.activations == 8 * own.activations  # 16 sequences where our own step has 2
+
+
+def test_a_run_may_take_what_the_environment_says(monkeypatch):
+    monkeypatch.delenv("RUN_MEMORY_BYTES", raising=False)
+    assert allowed_memory() == machine_memory()
+    monkeypatch.setenv("RUN_MEMORY_BYTES", "1000")
+    assert allowed_memory() == 1000
+    monkeypatch.setenv("RUN_MEMORY_BYTES", "much")
+    with pytest.raises(Invalid, match=r"^RUN_MEMORY_BYTES: must be a number of bytes, not 'much'"):
+        allowed_memory()
 
 
 def test_this_process_and_this_machine_can_be_asked():

@@ -120,13 +120,14 @@ def load_model(path: Path) -> Model:
     run_dir = found.parent.parent
     record = read_record(run_dir)
     config = TrainConfig.from_dict(record["config"])
+    _require_same_weights(found, record, config)
     tokenizer = Tokenizer.load(run_dir / TOKENIZER)
     shape = recorded_shape(record, tokenizer.vocab_size)
     if config.model.family != OWN_FAMILY:
         form = _form(config, tokenizer)
         params = checkpoint.restore_params(found, jax.eval_shape(form.like))
         return Model(int(found.name), params, shape, tokenizer, config, record["run_id"], form)
-    return Model(int(found.name), _params(found, record, config, shape), shape, tokenizer, config, record["run_id"])
+    return Model(int(found.name), _params(found, config, shape), shape, tokenizer, config, record["run_id"])
 
 
 def load_adapters(path: Path) -> tuple[int, lora.Adapters, LoraConfig, str | None]:
@@ -146,13 +147,18 @@ def load_adapters(path: Path) -> tuple[int, lora.Adapters, LoraConfig, str | Non
     return int(found.name), adapters, config.model.lora, config.model.weights
 
 
-def _params(found: Path, record: Mapping[str, Any], config: TrainConfig, shape: ModelShape) -> Params:
+def _require_same_weights(found: Path, record: Mapping[str, Any], config: TrainConfig) -> None:
+    """Raises Invalid where a checkpoint needs the installed weights and they are others than it was trained from."""
+    needs_them = config.model.lora is not None or config.model.family != OWN_FAMILY
+    if needs_them and record.get("weights") != describe_weights(config):
+        msg = f"the weights {config.model.weights} are not those that {found} was trained from"
+        raise Invalid(Fault(("model", "weights"), msg, "weights_changed"))
+
+
+def _params(found: Path, config: TrainConfig, shape: ModelShape) -> Params:
     """The whole model's parameters at a sealed step; where that holds adapters, they are merged into the base."""
     if config.model.lora is None:
         return checkpoint.restore_params(found, jax.eval_shape(lambda: init_params(shape, 0)))
-    if record.get("weights") != describe_weights(config):
-        msg = f"the weights {config.model.weights} are not those that the adapters in {found} were trained beside"
-        raise Invalid(Fault(("model", "weights"), msg, "weights_changed"))
     adapters = _adapters(found, config.model.lora, shape)
     return lora.merge(adapters, initial_params(config, shape), shape=shape, lora=config.model.lora)
 

@@ -31,6 +31,7 @@ from training.engine.step import (
     make_train_step,
 )
 from training.engine.weights import initial_params
+from training.engines import JAX
 from training.errors import Fault, Invalid
 from training.journal import Journal, Update
 from training.lifeline import TRANSIENT, stop_requested
@@ -63,10 +64,11 @@ def train(
     """
     config = _divided(config, recorded_microbatch(record, config))
     prepared = prepare(config, rows)
-    plan = plan_prepared(config, prepared, rows, devices=jax.device_count())
+    engine_name, devices = record.get("engine", JAX), jax.device_count()
+    plan = plan_prepared(config, prepared, rows, engine=engine_name, devices=devices)
     require_memory(plan.memory)
     task = _task(config, prepared, engine or own_engine)
-    plan = replace(plan, memory=run_memory(task.config, task.shape, devices=jax.device_count()))
+    plan = replace(plan, memory=run_memory(task.config, task.shape, engine=engine_name, devices=devices))
     if leads():
         write_record(run_dir, record | {"microbatch": task.config.training.microbatch})
         prepared.tokenizer.save(run_dir / TOKENIZER)

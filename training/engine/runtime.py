@@ -58,7 +58,7 @@ def peak_memory() -> int | None:
 def require_memory(needed: memory.Memory) -> int:
     """The part of what a run needs that `peak_memory` will tell of.
 
-    Raises Invalid when it does not fit a device of this process or, on the CPU, this machine.
+    Raises Invalid when it does not fit a device of this process or, on the CPU, what a run may take of this machine.
     """
     import jax
 
@@ -66,7 +66,7 @@ def require_memory(needed: memory.Memory) -> int:
         memory.require_memory(needed, stats.get("bytes_limit"), device=True)
         return needed.device
     here = replace(needed, devices=min(needed.devices, jax.local_device_count()))
-    memory.require_memory(here, memory.machine_memory())
+    memory.require_memory(here, memory.allowed_memory())
     return here.total
 
 

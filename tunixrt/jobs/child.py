@@ -32,6 +32,7 @@ PASSED_ON = (
     "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
+    "RUN_MEMORY_BYTES",
 )
 LOOK_SECONDS = 1.0
 EVENT_BYTES = 1 << 20  # longer lines are no events
