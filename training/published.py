@@ -4,7 +4,6 @@
 their index, tokenizer.json. The directory itself may be a link to where large files are kept.
 """
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,12 +75,12 @@ def read_shape(directory: Path) -> ModelShape:
         global_every=_global_every(config, sizes["layers"]),
         local_theta=local_theta,
         global_theta=global_theta,
-        norm_epsilon=_positive(config, "rms_norm_eps", NORM_EPSILON),
+        norm_epsilon=positive_number(config, "rms_norm_eps", NORM_EPSILON),
     )
     if shape.heads % shape.kv_heads:
-        raise _wrong("num_key_value_heads", f"{shape.kv_heads} does not divide {shape.heads} attention heads")
+        raise wrong_field("num_key_value_heads", f"{shape.kv_heads} does not divide {shape.heads} attention heads")
     if shape.head_dim % 2:
-        raise _wrong("head_dim", f"{shape.head_dim} is odd; rotary positions turn pairs")
+        raise wrong_field("head_dim", f"{shape.head_dim} is odd; rotary positions turn pairs")
     return shape
 
 
@@ -135,32 +134,34 @@ def _text_config(path: Path) -> Mapping[str, Any]:
         config = {"model_type": "gemma3_text", **config["text_config"]}
     if config.get("model_type") != "gemma3_text":
         found = echo(config.get("model_type"))
-        raise _wrong("model_type", f"is {found}; weights of Gemma 3 (gemma3_text, or gemma3's text part) can be used")
+        raise wrong_field(
+            "model_type", f"is {found}; weights of Gemma 3 (gemma3_text, or gemma3's text part) can be used"
+        )
     return config
 
 
 def _refuse_what_is_absent(config: Mapping[str, Any]) -> None:
     for name, what in ABSENT.items():
         if config.get(name):
-            raise _wrong(name, f"is {echo(config[name])}: our model has no {what}")
+            raise wrong_field(name, f"is {echo(config[name])}: our model has no {what}")
     activation = config.get("hidden_activation", ACTIVATION)
     if activation != ACTIVATION:
-        raise _wrong("hidden_activation", f"is {echo(activation)}: our model has {ACTIVATION} only")
+        raise wrong_field("hidden_activation", f"is {echo(activation)}: our model has {ACTIVATION} only")
 
 
 def _thetas(config: Mapping[str, Any]) -> tuple[float, float]:
     """RoPE bases of local and global layers, from `rope_parameters` or from the two fields before it."""
     if config.get("rope_parameters") is None:
-        local = _positive(config, "rope_local_base_freq", LOCAL_THETA)
-        return local, _positive(config, "rope_theta", GLOBAL_THETA)
+        local = positive_number(config, "rope_local_base_freq", LOCAL_THETA)
+        return local, positive_number(config, "rope_theta", GLOBAL_THETA)
     bases = []
     for kind in (LOCAL, GLOBAL):
         given = config["rope_parameters"]
         form = given.get(kind) if isinstance(given, Mapping) else None
         if not isinstance(form, Mapping) or form.get("rope_type", "default") != "default":
             msg = f"must name a rope_theta of the type default for {kind}, not {echo(form)}"
-            raise _wrong("rope_parameters", msg)
-        bases.append(_positive(form, "rope_theta", math.nan))
+            raise wrong_field("rope_parameters", msg)
+        bases.append(positive_number(form, "rope_theta"))
     return bases[0], bases[1]
 
 
@@ -171,27 +172,29 @@ def _global_every(config: Mapping[str, Any], layers: int) -> int:
     if kinds is None:
         return _whole({"sliding_window_pattern": pattern}, "sliding_window_pattern", GLOBAL_EVERY)
     if not isinstance(kinds, list) or len(kinds) != layers:
-        raise _wrong("layer_types", f"must name {layers} layers, not {echo(kinds)}")
+        raise wrong_field("layer_types", f"must name {layers} layers, not {echo(kinds)}")
     every = kinds.index(GLOBAL) + 1 if GLOBAL in kinds else layers + 1
     if kinds != [GLOBAL if (layer + 1) % every == 0 else LOCAL for layer in range(layers)]:
-        raise _wrong("layer_types", f"must be {LOCAL}, with {GLOBAL} after every so many, not {echo(kinds)}")
+        raise wrong_field("layer_types", f"must be {LOCAL}, with {GLOBAL} after every so many, not {echo(kinds)}")
     return every
 
 
 def _whole(config: Mapping[str, Any], name: str, default: int) -> int:
-    value = _positive(config, name, default)
+    value = positive_number(config, name, default)
     if value != int(value):
-        raise _wrong(name, f"must be a whole number, not {value}")
+        raise wrong_field(name, f"must be a whole number, not {value}")
     return int(value)
 
 
-def _positive(config: Mapping[str, Any], name: str, default: float) -> float:
+def positive_number(config: Mapping[str, Any], name: str, default: float | None = None) -> float:
+    """A field of a config.json, or `default` where it is silent. Raises Invalid when that is no number above 0."""
     value = config.get(name)
     value = default if value is None else value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**31:
-        raise _wrong(name, f"must be a number above 0, not {echo(value)}")
+        raise wrong_field(name, f"must be a number above 0, not {echo(value)}")
     return value
 
 
-def _wrong(name: str, msg: str) -> Invalid:
+def wrong_field(name: str, msg: str) -> Invalid:
+    """What is wrong with a field of a config.json."""
     return unusable(f"{CONFIG}: {name} {msg}")

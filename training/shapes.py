@@ -34,6 +34,34 @@ class ModelShape:
         """Whether the layer with this index (from 0) attends to everything before it."""
         return (layer + 1) % self.global_every == 0
 
+    @property
+    def layer_vectors(self) -> int:
+        """Numbers of a layer that are in no matrix: weights of norms."""
+        return 4 * self.width + 2 * self.head_dim
+
+    @property
+    def head_size(self) -> int:
+        """Numbers of the output matrix: none, it is the embedding again."""
+        return 0
+
+
+@dataclass(frozen=True)
+class FamilyShape(ModelShape):
+    """A model of a family that only Tunix computes, as far as plans need it."""
+
+    family: str = ""
+    is_tied: bool = True  # the embedding is the output matrix too
+
+    @property
+    def layer_vectors(self) -> int:
+        norms = {"gemma2": 4 * self.width, "qwen3": 2 * self.width + 2 * self.head_dim}.get(self.family, 2 * self.width)
+        biases = (self.heads + 2 * self.kv_heads) * self.head_dim if self.family == "qwen2" else 0
+        return norms + biases
+
+    @property
+    def head_size(self) -> int:
+        return 0 if self.is_tied else self.vocab_size * self.width
+
 
 # fmt: off
 _COLUMNS = ("width", "layers", "heads", "kv_heads", "head_dim", "mlp_width", "window", "query_scale")
@@ -73,10 +101,10 @@ def projections(shape: ModelShape) -> dict[str, tuple[int, int]]:
 
 
 def parameter_count(shape: ModelShape) -> int:
-    """How many numbers the model is. The embedding counts once: it is the output matrix too."""
+    """How many numbers the model is. An embedding that is the output matrix too counts once."""
     matrices = sum(inputs * outputs for inputs, outputs in projections(shape).values())
-    norms = 4 * shape.width + 2 * shape.head_dim
-    return shape.vocab_size * shape.width + shape.layers * (matrices + norms) + shape.width
+    layers = shape.layers * (matrices + shape.layer_vectors)
+    return shape.vocab_size * shape.width + layers + shape.width + shape.head_size
 
 
 def adapter_count(shape: ModelShape, rank: int, targets: Iterable[str]) -> int:

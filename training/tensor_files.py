@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from training.errors import ECHO_LIMIT, echo
 from training.published import TOKENIZER_FILE, find_weights, read_object, read_shape, unusable
+from training.published_families import read_family_shape
 from training.published_names import EMBEDDING, HEAD, parameters
 from training.shapes import OWN_FAMILY, ModelShape
 
@@ -56,6 +57,7 @@ def check_weights(name: str, family: str) -> ModelShape | None:
     if not (directory / TOKENIZER_FILE).is_file():
         raise unusable(f"{directory} has no {TOKENIZER_FILE}", "weights_missing")
     if family != OWN_FAMILY:
+        read_family_shape(directory, family)
         return None
     shape = read_shape(directory)
     text_tensors(directory, shape)

@@ -197,7 +197,8 @@ def test_installed_weights_are_checked_before_anything_begins(published, monkeyp
     change(**{NORM: None})(published)
     with pytest.raises(Invalid, match="tensors are missing"):
         check_weights("mine", OWN_FAMILY)
-    assert check_weights("mine", "qwen3") is None
+    with pytest.raises(Invalid, match="model_type is 'gemma3_text'; the family qwen3 has qwen3"):
+        check_weights("mine", "qwen3")
     (published / "tokenizer.json").unlink()
     with pytest.raises(Invalid, match=r"has no tokenizer\.json"):
         check_weights("mine", "qwen3")

@@ -19,8 +19,8 @@ from tunix.models.qwen2 import params as qwen2_files
 from tunix.models.qwen3 import model as qwen3
 from tunix.models.qwen3 import params as qwen3_files
 
-from training.published import CONFIG, read_object, unusable
-from training.published_families import MOST_CONFIG_BYTES, require_family
+from training.published import CONFIG, MOST_CONFIG_BYTES, read_object, unusable
+from training.published_families import head_dim_of, is_tied, require_family, rope_of
 
 Published = Mapping[str, Any]  # a config.json
 
@@ -72,49 +72,41 @@ def _gemma2(published: Published) -> Any:
 
 
 def _llama3(published: Published) -> Any:
-    return llama3.ModelConfig(**_common(published), **_rope_and_norm(published), weight_tying=_tied(published))
+    return llama3.ModelConfig(
+        **_common(published), **_rope_and_norm(published), weight_tying=is_tied(published, "llama3")
+    )
 
 
 def _qwen2(published: Published) -> Any:
-    return qwen2.ModelConfig(**_common(published), **_rope_and_norm(published), use_tied_embedding=_tied(published))
+    tied = is_tied(published, "qwen2")
+    return qwen2.ModelConfig(**_common(published), **_rope_and_norm(published), use_tied_embedding=tied)
 
 
 def _qwen3(published: Published) -> Any:
-    return qwen3.ModelConfig(**_common(published), **_rope_and_norm(published), use_tied_embedding=_tied(published))
+    tied = is_tied(published, "qwen3")
+    return qwen3.ModelConfig(**_common(published), **_rope_and_norm(published), use_tied_embedding=tied)
 
 
 def _common(published: Published, vocabulary: str = "vocab_size") -> dict[str, int]:
-    heads = published["num_attention_heads"]
     return {
         "num_layers": published["num_hidden_layers"],
         vocabulary: published["vocab_size"],
         "embed_dim": published["hidden_size"],
         "hidden_dim": published["intermediate_size"],
-        "num_heads": heads,
-        "head_dim": published.get("head_dim") or published["hidden_size"] // heads,
+        "num_heads": published["num_attention_heads"],
+        "head_dim": head_dim_of(published),
         "num_kv_heads": published["num_key_value_heads"],
     }
 
 
 def _rope_and_norm(published: Published) -> dict[str, float]:
-    return {"rope_theta": _rope(published)["rope_theta"], "norm_eps": published["rms_norm_eps"]}
-
-
-def _tied(published: Published) -> bool:
-    return bool(published.get("tie_word_embeddings", False))
-
-
-def _rope(published: Published) -> dict[str, Any]:
-    """Rotary positions: the base, and how it is scaled, from `rope_parameters` or the fields before it."""
-    if given := published.get("rope_parameters"):
-        return dict(given)
-    return {"rope_theta": published.get("rope_theta", 10_000.0)} | (published.get("rope_scaling") or {})
+    return {"rope_theta": rope_of(published)["rope_theta"], "norm_eps": published["rms_norm_eps"]}
 
 
 def _turn_as_published(module: Any, published: Published) -> None:
     """Tunix's Llama 3 and Qwen 3 turn by a base of 1 000 000, whatever their config says, and never scale it."""
-    head_dim = _common(published)["head_dim"]
-    module.apply_rope = partial(_turned, frequencies=_frequencies(_rope(published), head_dim))
+    frequencies = _frequencies(rope_of(published), head_dim_of(published))
+    module.apply_rope = partial(_turned, frequencies=frequencies)
 
 
 def _turned(inputs: Array, positions: Array, *, frequencies: np.ndarray, **_: Any) -> Array:
@@ -128,7 +120,7 @@ def _turned(inputs: Array, positions: Array, *, frequencies: np.ndarray, **_: An
 def _frequencies(rope: Mapping[str, Any], head_dim: int) -> np.ndarray:
     """Angles a position [D / 2]; those of long waves slower where the config says "llama3" (arXiv:2407.21783)."""
     frequencies = rope["rope_theta"] ** -(np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)
-    if rope.get("rope_type", "default") == "default":
+    if rope["rope_type"] == "default":
         return frequencies.astype(np.float32)
     turns = rope["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # within the first context
     low, high = rope["low_freq_factor"], rope["high_freq_factor"]
