@@ -43,10 +43,6 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-# Fields that nothing reads yet.
-WITHOUT_EFFECT = {"training.dtype"}
-
-
 def paths(kind: Any = TrainConfig, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The path of every field that holds a value."""
     found = []
@@ -138,8 +134,7 @@ def answered(max_new_tokens: int = 8, **choice: float) -> dict[str, Any]:
 
 
 def test_every_field_has_its_test():
-    untested = {".".join(path) for path in paths() if f"test_{'_'.join(path)}" not in globals()}
-    assert untested == WITHOUT_EFFECT
+    assert [".".join(path) for path in paths() if f"test_{'_'.join(path)}" not in globals()] == []
 
 
 @pytest.mark.parametrize("section", sorted({path[:-1] for path in paths()} | {()}), ids=".".join)
@@ -276,6 +271,12 @@ def test_training_weight_decay():
 def test_training_grad_clip():
     tight, wide = (updated(config("training.grad_clip", norm), gradient=8.0) for norm in (0.5, 100.0))
     assert tight < wide < 0  # cut to one size, both gradients count alike
+
+
+def test_training_dtype():
+    assert "bf16" not in computed(config("training.dtype", "float32"))
+    for model in ({}, {"lora": {}}):
+        assert "bf16" in computed(config("training.dtype", "bfloat16", model=model))
 
 
 def test_training_patience(tmp_path):

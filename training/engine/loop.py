@@ -104,14 +104,16 @@ def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
     shape, optimizer = config.shape(vocab_size), make_optimizer(config.training, total)
     mesh = make_mesh(config.mesh)
     first, like, wrapping = _trained_part(config, shape, mesh)
+    compiled = partial(make_train_step, shape, optimizer, dtype=config.training.dtype, wrapping=wrapping, mesh=mesh)
+    examined = partial(make_eval_loss, shape, dtype=config.training.dtype, wrapping=wrapping, mesh=mesh)
 
     @cache  # what a trial compiled is not compiled again
     def divided(size: int) -> Learner:
         return Learner(
             fresh=lambda: init_state(first(), optimizer, mesh),
             like=lambda: init_state(like(), optimizer),
-            step=make_train_step(shape, optimizer, microbatch=size, wrapping=wrapping, mesh=mesh),
-            eval_loss=make_eval_loss(shape, microbatch=size, wrapping=wrapping, mesh=mesh),
+            step=compiled(microbatch=size),
+            eval_loss=examined(microbatch=size),
             mesh=mesh,
             divided=divided,
         )

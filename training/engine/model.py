@@ -1,6 +1,7 @@
 """The Gemma 3 text architecture (arXiv:2503.19786), written to be lean on a CPU and the same function everywhere.
 
-One model serves training (packed rows) and generation (a memory of what was read). In shapes, B is sequences, L
+One model serves training (packed rows) and generation (a memory of what was read). It computes in the type of its
+matrices; what sums many numbers, norms, softmax and logits, is float32 in any case. In shapes, B is sequences, L
 tokens, T queries, S keys, W width, H query heads, K key-value heads, G = H / K query heads that share one of them,
 D head dimension, V vocabulary.
 """
@@ -204,7 +205,7 @@ class Attention(nn.Module):
             values = jnp.concatenate([past.memory.values, new.values], axis=2)
             mixed, memory = attend(queries, keys, values, sight.bias), past.with_new(new)
         b, k, g, t, d = mixed.shape
-        mixed = mixed.reshape(b, k * g, t, d)
+        mixed = mixed.reshape(b, k * g, t, d).astype(x.dtype)  # the sums of a softmax are float32 whatever comes in
         return adapted(self, "out", mixed, jnp.einsum("bhtd,hdw->btw", mixed, self.out)), memory
 
     def _project(self, x: Array, sight: Sight) -> tuple[Array, KeyValues]:
@@ -264,8 +265,9 @@ class RMSNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         weight = self.param("weight", nn.initializers.zeros, (x.shape[-1],))
-        mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-        return x * jax.lax.rsqrt(mean_square + self.epsilon) * (1.0 + weight)
+        wide = x.astype(jnp.float32)
+        mean_square = jnp.mean(jnp.square(wide), axis=-1, keepdims=True)
+        return (wide * jax.lax.rsqrt(mean_square + self.epsilon) * (1.0 + weight)).astype(x.dtype)
 
 
 def adapted(module: nn.Module, name: str, x: Array, product: Array) -> Array:
@@ -318,7 +320,8 @@ def turn(x: Array, sight: Sight) -> Array:
     """`x` [B, heads, T, D] with each pair (i, i + D/2) turned by its angle."""
     first, second = jnp.split(x, 2, axis=-1)
     sine, cosine = sight.sine, sight.cosine
-    return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
+    turned = jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
+    return turned.astype(x.dtype)
 
 
 def init_params(shape: ModelShape, seed: int) -> Params:

@@ -62,15 +62,18 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     *,
     microbatch: int = MICROBATCH,
+    dtype: str = "float32",
     wrapping: Wrapping = UNWRAPPED,
     mesh: Mesh | None = None,
 ) -> TrainStep:
     """`(state, batch) -> (state, metrics)`; the state given is consumed.
 
-    The gradient is that of the mean loss per trained token of the whole batch, whatever the microbatch size.
+    The gradient is that of the mean loss per trained token of the whole batch, whatever the microbatch size. Forward
+    and backward pass compute in `dtype`; parameters, the sum of the gradients and the optimiser are float32
+    (arXiv:1710.03740).
     Metrics, on the device: that `loss`, its `grad_norm` before clipping, the number of trained `tokens`.
     """
-    summed_loss = _summed_loss(shape, wrapping)
+    summed_loss = _summed_loss(shape, dtype, wrapping)
 
     def train_step(state: TrainState, frozen: Params, batch: dict[str, Array]) -> tuple[TrainState, Metrics]:
         def add_part(gathered: Any, part: dict[str, Array]) -> tuple[Any, None]:
@@ -93,10 +96,15 @@ def make_train_step(
 
 
 def make_eval_loss(
-    shape: ModelShape, *, microbatch: int = MICROBATCH, wrapping: Wrapping = UNWRAPPED, mesh: Mesh | None = None
+    shape: ModelShape,
+    *,
+    microbatch: int = MICROBATCH,
+    dtype: str = "float32",
+    wrapping: Wrapping = UNWRAPPED,
+    mesh: Mesh | None = None,
 ) -> Callable[[Params, Batch], tuple[Array, Array]]:
     """`(params, batch) -> (sum of the trained tokens' losses, their number)`."""
-    summed_loss = _summed_loss(shape, wrapping)
+    summed_loss = _summed_loss(shape, dtype, wrapping)
 
     @jax.jit
     def eval_loss(params: Params, frozen: Params, batch: dict[str, Array]) -> tuple[Array, Array]:
@@ -131,17 +139,23 @@ def learning_rate(config: TrainingConfig, total_steps: int) -> optax.Schedule:
     return optax.join_schedules([rising, after], [config.warmup])
 
 
-def _summed_loss(shape: ModelShape, wrapping: Wrapping) -> Callable[..., Array]:
+def _summed_loss(shape: ModelShape, dtype: str, wrapping: Wrapping) -> Callable[..., Array]:
     model = Gemma3(shape)
 
     def summed_loss(params: Params, frozen: Params, batch: dict[str, Array], update: Array | None = None) -> Array:
         place = None if update is None else (update, batch["number"][:, 0])
         variables = wrapping.variables(params, frozen, place)
+        variables |= {"params": _matrices_as(dtype, variables["params"])}  # adapters follow what they stand beside
         logits = model.apply(variables, batch["tokens"], batch["positions"], batch["segments"])
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"])
         return (losses * batch["loss_mask"]).sum()
 
     return summed_loss
+
+
+def _matrices_as(dtype: str, params: Params) -> Params:
+    """Vectors are the norms' weights, which stay what they are."""
+    return jax.tree.map(lambda param: param.astype(dtype) if param.ndim > 1 else param, params)
 
 
 def _arrays(batch: Batch) -> dict[str, Array]:

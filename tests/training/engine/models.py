@@ -49,10 +49,13 @@ def batch_of(sequences: list[list[np.ndarray]], length: int) -> Batch:
     return Batch(tokens, targets, positions, segments, loss_mask)
 
 
-def trained(shape: ModelShape, batch: Batch, *, updates: int, seed: int = 0) -> tuple[TrainState, list[float]]:
+def trained(
+    shape: ModelShape, batch: Batch, *, updates: int, seed: int = 0, dtype: str = "float32"
+) -> tuple[TrainState, list[float]]:
     """The state after some updates on one batch, and the losses on the way."""
     optimizer = make_optimizer(TrainingConfig(learning_rate=1e-2, warmup=5), updates)
-    step, state, losses = make_train_step(shape, optimizer), init_state(init_params(shape, seed), optimizer), []
+    state, losses = init_state(init_params(shape, seed), optimizer), []
+    step = make_train_step(shape, optimizer, dtype=dtype)
     for _ in range(updates):
         state, metrics = step(state, batch)
         losses.append(float(metrics["loss"]))

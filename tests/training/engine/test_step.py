@@ -15,10 +15,10 @@ UNPACKED = batch_of([[row] for row in ROWS], 24)
 PLAIN_SGD = optax.sgd(1.0)  # an update is the negative gradient
 
 
-def one_update(batch, *, microbatch=MICROBATCH):
+def one_update(batch, *, microbatch=MICROBATCH, dtype="float32"):
     """The gradient and metrics of one update on random parameters."""
     params = random_params(SMALL_SHAPE)
-    step = make_train_step(SMALL_SHAPE, PLAIN_SGD, microbatch=microbatch)
+    step = make_train_step(SMALL_SHAPE, PLAIN_SGD, microbatch=microbatch, dtype=dtype)
     state = TrainState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.array, params), PLAIN_SGD.init(params))
     after, metrics = step(state, batch)
     return jax.tree.map(lambda old, new: old - np.asarray(new), params, after.params), metrics
@@ -81,6 +81,25 @@ def test_a_tiny_model_learns_a_few_sequences_by_heart():
     assert losses[0] > 3
     assert losses[-1] < 0.05
     assert int(state.step) == 150
+
+
+def test_in_bfloat16_gradients_are_nearly_those_of_float32():
+    gradient, metrics = one_update(PACKED)
+    rounded, near = one_update(PACKED, dtype="bfloat16")
+    assert float(near["loss"]) == pytest.approx(float(metrics["loss"]), rel=0.01)
+    assert float(near["loss"]) != float(metrics["loss"])
+    apart = jax.tree.map(np.subtract, rounded, gradient)
+    assert float(optax.tree.norm(apart)) < 0.05 * float(metrics["grad_norm"])
+
+
+def test_in_bfloat16_a_model_learns_with_parameters_and_moments_in_float32():
+    rows = batch_of([[row] for row in random_rows(SMALL_SHAPE, [12] * 4)], 16)
+    state, losses = trained(SMALL_SHAPE, rows, updates=150, dtype="bfloat16")
+    assert losses[-1] < 0.1
+    kept = jax.tree.leaves((state.params, state.opt_state))
+    assert {leaf.dtype for leaf in kept if leaf.ndim} == {np.dtype("float32")}
+    total, tokens = make_eval_loss(SMALL_SHAPE, dtype="bfloat16")(state.params, rows)
+    assert float(total / tokens) == pytest.approx(losses[-1], abs=0.05)
 
 
 @pytest.mark.parametrize(
