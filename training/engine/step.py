@@ -165,14 +165,15 @@ def _arrays(batch: Batch) -> dict[str, Array]:
 def _split(batch: dict[str, Array], size: int, mesh: Mesh | None) -> dict[str, Array]:
     """[B, L] arrays as [parts, size, L], with empty sequences after the last when B is no multiple of `size`.
 
-    On a mesh, a part has `size` sequences of every device, from those that it was dealt.
+    On a mesh, a part has `size` sequences of every device, from those that it was dealt. Fewer are one smaller part.
     """
     devices = mesh.size if mesh else 1
 
     def split(array: Array) -> Array:
         own = array.reshape(devices, -1, array.shape[1])
-        own = jnp.pad(own, ((0, 0), (0, -own.shape[1] % size), (0, 0)))
-        parts = own.reshape(devices, -1, size, array.shape[1]).swapaxes(0, 1)
-        return parts.reshape(-1, devices * size, array.shape[1])
+        part = min(size, own.shape[1])
+        own = jnp.pad(own, ((0, 0), (0, -own.shape[1] % part), (0, 0)))
+        parts = own.reshape(devices, -1, part, array.shape[1]).swapaxes(0, 1)
+        return parts.reshape(-1, devices * part, array.shape[1])
 
     return jax.tree.map(split, batch)

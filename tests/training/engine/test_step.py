@@ -7,7 +7,14 @@ import pytest
 from tests.training.engine.models import SMALL_SHAPE, batch_of, random_params, random_rows, trained
 from training.config import MICROBATCH, TrainingConfig
 from training.engine.model import Gemma3
-from training.engine.step import TrainState, learning_rate, make_eval_loss, make_optimizer, make_train_step
+from training.engine.step import (
+    TrainState,
+    _split,
+    learning_rate,
+    make_eval_loss,
+    make_optimizer,
+    make_train_step,
+)
 
 ROWS = random_rows(SMALL_SHAPE, [9, 14, 5, 11, 7])
 PACKED = batch_of([[ROWS[0], ROWS[1]], [ROWS[2], ROWS[3], ROWS[4]]], 24)
@@ -43,6 +50,11 @@ def test_the_microbatch_changes_neither_the_loss_nor_the_update(microbatch):
     assert float(metrics["loss"]) == pytest.approx(float(whole["loss"]), rel=1e-6)
     assert float(metrics["grad_norm"]) == pytest.approx(float(whole["grad_norm"]), rel=1e-5)
     assert_close(gradient, whole_gradient, 2e-6)
+
+
+def test_fewer_sequences_than_a_microbatch_are_not_filled_up():
+    assert _split({"tokens": UNPACKED.tokens[:1]}, 2, None)["tokens"].shape == (1, 1, 24)
+    assert _split({"tokens": UNPACKED.tokens[:3]}, 2, None)["tokens"].shape == (2, 2, 24)
 
 
 def test_the_loss_is_the_mean_over_trained_tokens_only():
