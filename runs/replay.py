@@ -1,27 +1,45 @@
 """Whether two runs of the same thing came out the same: losses, parameters, and what they were given."""
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runs import series
 from training.record import read_record
+from training.stopping import TIME
 
 FIGURES = ("step", "split", "loss", "grad_norm", "learning_rate", "tokens")  # the others measure the machine
 INPUTS = ("config_sha256", "dataset_sha256", "weights", "seed", "microbatch", "code_version", "libraries", "machine")
 
 
+class _End(NamedTuple):
+    """Where a run stood in its newest checkpoint."""
+
+    step: int
+    progress: dict[str, Any]
+
+
 def differences(base: Path, other: Path) -> list[str]:
-    """Sentences that say where two run directories differ and which inputs may be why; none when they agree."""
-    found = [*_first_step(base, other), *_parameters(base, other)]
+    """Sentences that say where two run directories differ and which inputs may be why; none when they agree.
+
+    Of runs that the clock ended after different steps, what both did is compared.
+    """
+    mine, theirs = (_end(directory) for directory in (base, other))
+    if mine.step != theirs.step and TIME in (mine.progress.get("ended"), theirs.progress.get("ended")):
+        clock = f"The clock (training.max_seconds) decided where they end: after step {mine.step} and {theirs.step}."
+        found = [clock, *_first_step(base, other, before=min(mine.step, theirs.step))]
+        return [*found, *(_inputs(base, other) if len(found) > 1 else ["What both did is the same."])]
+    found = [*_first_step(base, other), *_parameters(mine, theirs)]
     return [*found, *_inputs(base, other)] if found else []
 
 
-def _first_step(base: Path, other: Path) -> Iterator[str]:
-    points = (series.read_metrics(directory / series.METRICS) for directory in (base, other))
-    for mine, theirs in zip_longest(*points):
+def _first_step(base: Path, other: Path, *, before: float = math.inf) -> Iterator[str]:
+    """A sentence about the first line that differs. A run that the clock ends logs more of its last step."""
+    runs = (series.read_metrics(directory / series.METRICS) for directory in (base, other))
+    for mine, theirs in zip_longest(*([point for point in points if point["step"] < before] for points in runs)):
         if mine is None or theirs is None:
             yield "One has more losses than the other."
             return
@@ -32,18 +50,18 @@ def _first_step(base: Path, other: Path) -> Iterator[str]:
                 return
 
 
-def _parameters(base: Path, other: Path) -> Iterator[str]:
-    mine, theirs = (_parameters_sha256(directory) for directory in (base, other))
+def _parameters(*ends: _End) -> Iterator[str]:
+    """A sentence about the hashes of the values, which training wrote down beside them."""
+    mine, theirs = (end.progress.get("params_sha256") for end in ends)
     if mine is None or theirs is None:
         yield "The parameters cannot be compared: a last checkpoint without their hash."
     elif mine != theirs:
         yield f"The final parameters differ: {mine[:12]} and {theirs[:12]}."
 
 
-def _parameters_sha256(directory: Path) -> str | None:
-    """The hash of the newest checkpoint's values, which training wrote down beside them."""
+def _end(directory: Path) -> _End:
     newest = max(directory.glob("checkpoints/[0-9]*/progress/metadata"), key=_step, default=None)
-    return json.loads(newest.read_bytes()).get("params_sha256") if newest else None
+    return _End(_step(newest), json.loads(newest.read_bytes())) if newest else _End(-1, {})
 
 
 def _step(progress: Path) -> int:

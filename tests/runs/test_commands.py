@@ -99,12 +99,12 @@ RECORD = {
 }
 
 
-def directory(run: Run, losses: list[float], params: str, **record) -> Run:
+def directory(run: Run, losses: list[float], params: str, *, ended: str | None = None, **record) -> Run:
     """What training leaves that a replay is held against."""
     write_losses(run, losses, elapsed_s=len(params))
-    progress = run.directory / "checkpoints" / "10" / "progress"
+    progress = run.directory / "checkpoints" / str(len(losses)) / "progress"
     progress.mkdir(parents=True)
-    (progress / "metadata").write_text(json.dumps({"params_sha256": params}))
+    (progress / "metadata").write_text(json.dumps({"params_sha256": params, "ended": ended}))
     write_record(run.directory, RECORD | record)
     return run
 
@@ -122,6 +122,22 @@ def test_a_difference_names_the_first_step_and_the_inputs(dataset):
     assert first == "The first difference is at step 2 (train): loss is 2.0 and 2.5."
     assert second.startswith("The final parameters differ")
     assert third == "They were given different inputs: libraries is {'jax': '1'} and {'jax': '2'}."
+
+
+def test_of_runs_that_the_clock_ended_what_both_did_is_compared(dataset):
+    clock = "The clock (training.max_seconds) decided where they end: after step 3 and 4."
+    base = directory(completed(dataset, seed=1), [4.0, 2.0, 1.0], "a" * 64, ended="time")
+    longer = directory(completed(dataset, seed=2), [4.0, 2.0, 1.0, 0.5], "b" * 64, ended="time", machine={"cores": 4})
+    other = directory(completed(dataset, seed=3), [4.0, 2.5, 1.0, 0.5], "b" * 64)
+    assert differences(base.directory, longer.directory) == [clock, "What both did is the same."]
+    first = "The first difference is at step 2 (train): loss is 2.0 and 2.5."
+    assert differences(base.directory, other.directory) == [clock, first]
+
+
+def test_runs_that_the_clock_ended_after_the_same_step_are_compared_whole(dataset):
+    base = directory(completed(dataset, seed=1), [4.0, 2.0], "a" * 64, ended="time")
+    other = directory(completed(dataset, seed=2), [4.0, 2.0], "b" * 64, ended="time")
+    assert differences(base.directory, other.directory) == [f"The final parameters differ: {'a' * 12} and {'b' * 12}."]
 
 
 @pytest.mark.parametrize(("losses", "code"), [([4.0, 2.0], 0), ([4.0, 2.5], 3)])
