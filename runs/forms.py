@@ -1,6 +1,7 @@
 """The form that launches a run, for the page and for the admin."""
 
 import json
+from collections.abc import Container
 from typing import Any
 from uuid import uuid4
 
@@ -41,11 +42,13 @@ def config_text(name: str) -> str:
 
 
 class EngineSelect(forms.Select):
-    """The engines, those that are not installed disabled."""
+    """The engines, those that are `absent` disabled."""
+
+    absent: Container[str] = ()
 
     def create_option(self, name: str, value: Any, *args: Any, **options: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **options)
-        option["attrs"] |= {"disabled": True} if value in services.absent_engines() else {}
+        option["attrs"] |= {"disabled": True} if value in self.absent else {}
         return option
 
 
@@ -81,7 +84,8 @@ class LaunchForm(forms.Form):
         preferred = PREFERRED if PREFERRED in CONFIGS else CONFIGS[0]
         initial = {"config_name": preferred, "config": config_text(preferred), "engine": JAX, "nonce": uuid4().hex}
         super().__init__(data, initial=initial | options.pop("initial", {}), **options)
-        absent = services.absent_engines()
+        absent = services.absent_engines()  # asks an interpreter: once a form
+        self.fields["engine"].widget.absent = absent
         self.fields["engine"].help_text = " ".join([ENGINE_HELP, *(f"{reason}." for reason in absent.values())])
 
     def with_named_config(self) -> "LaunchForm":

@@ -158,7 +158,7 @@ def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any
     """What the page of two runs shows; without results, the reason and what can be compared all the same."""
     shown: dict[str, Any] = {
         "curve": curve([base, other], query),
-        "config": services.config_difference(base.config, other.config),
+        "config": services.config_difference(base, other),
     }
     try:
         found = services.compare_runs(base=base, other=other)

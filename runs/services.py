@@ -1,5 +1,6 @@
 """What every face asks of this room: launch, cancel, do again, examine again, compare, rank."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -46,7 +47,7 @@ class RunComparison:
 
     base: Run
     other: Run
-    config: list[tuple[str, Any, Any]]  # dotted path, base's value, other's value
+    config: list[tuple[str, Any, Any]]  # dotted path, base's value, other's value; the engine too
     results: Comparison
 
 
@@ -155,17 +156,17 @@ def compare_runs(*, base: Run, other: Run) -> RunComparison:
     rows = [_rows_after(run) for run in (base, other)]
     if base.evalset_id != other.evalset_id:
         raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
-    return RunComparison(base, other, config_difference(base.config, other.config), compare(*rows))
+    return RunComparison(base, other, config_difference(base, other), compare(*rows))
 
 
 def leaderboard(*, evalset: EvalSet) -> list[Standing]:
-    """Completed runs on exactly these items, the newest of each dataset and config; best first.
+    """Completed runs on exactly these items, the newest of each dataset, engine and config; best first.
 
     A run is surely better when its whole interval lies above the other's: intervals that overlap are a tie.
     """
     newest: dict[tuple, Run] = {}
     for run in Run.objects.examined_on(evalset).with_dataset().newest_first():
-        newest.setdefault((run.dataset_id, run.config_sha256), run)
+        newest.setdefault((run.dataset_id, run.engine, run.config_sha256), run)
     scored = [run for run in newest.values() if run.metrics["answer_correctness"] is not None]
     runs = sorted(scored, key=lambda run: -run.metrics["answer_correctness"])
     spans = {run.pk: run.metrics["answer_correctness_interval"] for run in runs}
@@ -188,14 +189,29 @@ def find_evalset(identifier: object) -> EvalSet:
         raise Invalid(Fault(("evalset",), f"there is no evalset {echo(identifier)}", "unknown_value"))
 
 
-def config_difference(base: dict, other: dict) -> list[tuple[str, Any, Any]]:
-    """Fields of two resolved configs that differ."""
+def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:
+    """The engine and the fields of two runs' configs that differ; the mesh only says where the same is computed."""
+    mine, theirs = ({"engine": run.engine} | _flat(_as_read_now(run.config)) for run in (base, other))
     return [
-        (f"{section}.{field}", base.get(section, {}).get(field), other.get(section, {}).get(field))
-        for section in {**base, **other}
-        for field in {**base.get(section, {}), **other.get(section, {})}
-        if base.get(section, {}).get(field) != other.get(section, {}).get(field)
+        (path, mine.get(path), theirs.get(path)) for path in {**mine, **theirs} if mine.get(path) != theirs.get(path)
     ]
+
+
+def _as_read_now(config: dict) -> dict[str, Any]:
+    """A stored config with today's defaults for the fields that it lacks; as it is when it can be read no more."""
+    with suppress(Invalid):
+        config = TrainConfig.from_dict(config).to_dict()
+    return {section: fields for section, fields in config.items() if section != "mesh"}
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """The fields in it by dotted path, lists as lists."""
+    if not isinstance(value, dict):
+        return {path: list(value) if isinstance(value, tuple) else value}
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        found |= _flat(inner, f"{path}.{name}" if path else name)
+    return found
 
 
 def _checked(

@@ -316,3 +316,29 @@ def test_the_leaderboard_ties_what_intervals_do_not_tell_apart(dataset):
     standings = services.leaderboard(evalset=best.evalset)
     assert [(standing.rank, standing.run) for standing in standings] == [(1, best), (1, nearly), (3, newer)]
     assert none not in [standing.run for standing in standings]  # the same config again: the newest counts
+
+
+def test_the_leaderboard_has_the_newest_run_of_each_engine(dataset, tunix):
+    ours, tunixs = (completed(dataset, seed=1, engine=engine) for engine in ("jax", "tunix"))
+    assert {standing.run for standing in services.leaderboard(evalset=ours.evalset)} == {ours, tunixs}
+    assert services.config_difference(ours, tunixs) == [("engine", "jax", "tunix")]
+
+
+def test_only_what_two_configs_say_is_a_difference(dataset):
+    adapted = TINY | {"model": {"size": "tiny", "lora": {"rank": 4}}}
+    base, other = (
+        services.launch_run(dataset_key=dataset.key, config=adapted | {"mesh": mesh}, seed=1)
+        for mesh in ({}, {"data": 2})
+    )
+    del base.config["mesh"], base.config["training"]["max_seconds"], base.config["eval"]["top_k"]
+    assert services.config_difference(base, other) == []
+    base.config["model"]["lora"]["rank"] = 2
+    assert services.config_difference(base, other) == [("model.lora.rank", 2, 4)]
+    base.config["model"] |= {"lora": None}
+    assert ("model.lora.alpha", None, 16.0) in services.config_difference(base, other)
+
+
+def test_a_config_that_cannot_be_read_any_more_is_compared_as_it_is(dataset):
+    base, other = (services.launch_run(dataset_key=dataset.key, config=TINY, seed=1) for _ in range(2))
+    base.config["training"] |= {"schedule": "wavy"}
+    assert services.config_difference(base, other) == [("training.schedule", "wavy", "cosine")]
