@@ -181,7 +181,7 @@ class Run(models.Model):
         """Keeps what its training expects to take, the time by what is known of the pace now."""
         tokens, pace = plan["tokens"], Run.objects.pace(self.config, self.engine)
         seconds = round(tokens / pace, 1) if pace else None
-        news = {"planned_memory_bytes": plan["memory_bytes"], "planned_tokens": tokens, "planned_seconds": seconds}
+        news = {"planned_memory_bytes": plan["peak_memory_bytes"], "planned_tokens": tokens, "planned_seconds": seconds}
         self.keep_metrics(news)
 
     def keep_metrics(self, news: dict[str, Any]) -> None:

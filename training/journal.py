@@ -69,9 +69,8 @@ class Journal:
         Raises Failure (NONFINITE) when its numbers are none.
         """
         self.tokens += update.tokens
-        broken = next((v for v in (update.loss, update.grad_norm) if not math.isfinite(v)), None)
-        if broken is not None:
-            self._line("train", update, nonfinite="nan" if math.isnan(broken) else "inf")
+        if broken := _nonfinite(update.loss, update.grad_norm):
+            self._line("train", update, **broken)
             numbers = f"loss {update.loss}, gradient norm {update.grad_norm}"
             self.fail(NONFINITE, "nonfinite", f"step {update.step} gave {numbers}; a lower learning rate may help")
         self._loss = update.loss
@@ -84,23 +83,23 @@ class Journal:
     def valid(self, update: Update, loss: float) -> None:
         """Logs the loss on the valid split after `update`."""
         self._valid_loss = loss if math.isfinite(loss) else None
-        self._line("valid", update._replace(loss=loss))
+        self._line("valid", update._replace(loss=loss), **_nonfinite(loss))
         self.say(f"step {update.step}/{self._total} valid loss {loss:.4f}")
 
     def checkpoint(self, step: int) -> None:
         self.say(f"checkpoint {step} sealed")
         self._emit("checkpoint", step=step)
 
-    def planned(self, plan: RunPlan, *, memory_bytes: int) -> None:
+    def planned(self, plan: RunPlan, *, peak_memory_bytes: int) -> None:
         """Says what is about to happen, and leaves it in plan.json beside what will have happened.
 
-        `memory_bytes` are those that will be measured: a device's or the process's.
+        `peak_memory_bytes` are those that will be measured under this name: a device's or the process's.
         """
         for sentence in opening(plan):
             self.say(sentence)
         if self._run_dir:
             write_json_atomic(self._run_dir / PLAN, plan.to_dict())
-        self._emit("plan", memory_bytes=memory_bytes, tokens=plan.tokens, updates=plan.updates)
+        self._emit("plan", peak_memory_bytes=peak_memory_bytes, tokens=plan.tokens, updates=plan.updates)
 
     def phase(self, message: str) -> None:
         self.say(message)
@@ -182,6 +181,12 @@ class Journal:
     def _emit(self, event: str, **fields: object) -> None:
         if self._run_dir:
             lifeline.emit(event, **fields)
+
+
+def _nonfinite(*numbers: float) -> dict[str, str]:
+    """What a line says besides when one of its numbers is none: the first of those, by name."""
+    broken = next((number for number in numbers if not math.isfinite(number)), None)
+    return {} if broken is None else {"nonfinite": "nan" if math.isnan(broken) else "inf"}
 
 
 def _forget_after(step: int, metrics: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from datasets_app.models import Dataset
@@ -66,6 +67,12 @@ def test_the_engine_is_chosen_in_the_form_and_shown_with_the_run(client_in, form
     assert run.engine == "tunix"
     assert "<dt>Engine</dt><dd>tunix</dd>" in page(client_in, "run_detail", run.pk)
     assert "<small>tunix</small>" in page(client_in, "run_list")
+
+
+def test_one_page_asks_once_whether_the_engine_is_installed(client_in, tunix, tmp_path):
+    tunix.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexit 1\n")
+    assert re.search(r'<option value="tunix"\s+disabled', page(client_in, "run_launch"))
+    assert (tmp_path / "asked").read_text() == "asked\n"
 
 
 def test_a_double_click_launches_once_and_a_changed_form_again(client_in, form):
@@ -294,6 +301,15 @@ def test_the_plan_of_a_run_is_a_fragment_for_the_datasets_page(client_in, datase
     assert "not known before a run like this was trained" in shown
 
 
+def test_a_plan_tells_what_each_device_holds_and_how_many_there_are(client_in, dataset):
+    alone = page(client_in, "dataset_plan", dataset.key, query="?config=tiny")
+    assert "gathered" not in alone
+    assert "devices" not in alone
+    found = services.plan_run(dataset_key=dataset.key, config=TINY | {"mesh": {"data": 1, "fsdp": 2}})
+    shown = render_to_string("runs/_plan.html", {"plan": found})
+    assert re.search(r"gathered parameters \S+\sMB \(each × 2 devices\), the copy", shown)
+
+
 def test_a_plan_tells_the_time_at_the_pace_of_the_newest_run(client_in, dataset):
     run = completed(dataset)
     Run.objects.filter(pk=run.pk).update(metrics=run.metrics | {"avg_tokens_per_second": 10.0})
@@ -313,7 +329,7 @@ def test_a_pace_counts_for_what_computes_alike_only(client_in, dataset):
 def test_a_run_shows_what_was_planned_beside_what_it_took(client_in, dataset):
     run = completed(dataset)
     assert "What training was planned to take" not in page(client_in, "run_detail", run.pk)
-    run.keep_plan({"memory_bytes": 2**30 * 5 // 4, "tokens": 500})
+    run.keep_plan({"peak_memory_bytes": 2**30 * 5 // 4, "tokens": 500})
     write_losses(run, [2.0, 1.0, 0.5, 0.4])
     run.keep_metrics(series.summary(series.read_metrics(run.directory / series.METRICS)))
     text = page(client_in, "run_detail", run.pk)

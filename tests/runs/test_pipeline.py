@@ -220,7 +220,7 @@ def test_what_a_child_notices_belongs_to_the_history_of_its_run(job, tmp_path):
 
 def test_what_a_child_plans_to_take_is_kept_with_its_run(job, dataset, tmp_path):
     run = Run.objects.get(pk=job.target)
-    event = {"event": "plan", "memory_bytes": 2**30, "tokens": 500, "updates": 4}
+    event = {"event": "plan", "peak_memory_bytes": 2**30, "tokens": 500, "updates": 4}
     code = child(f"print({json.dumps(json.dumps(event))})")
     run_child(job, code, tmp_path / "log", run.note, run.keep_plan)
     run.keep_metrics({"total_tokens": 400})

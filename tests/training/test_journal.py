@@ -31,6 +31,15 @@ def test_a_line_has_every_field_of_the_contract(tmp_path):
     assert (valid["split"], valid["loss"], valid["step"]) == ("valid", 0.75, 1)
 
 
+def test_a_valid_loss_that_is_no_number_is_named_and_the_run_goes_on(tmp_path):
+    writer = journal(tmp_path)
+    writer.valid(update(1), math.inf)
+    writer.update(update(2))
+    valid, train = lines(tmp_path)
+    assert (valid["loss"], valid["nonfinite"]) == (None, "inf")
+    assert "nonfinite" not in train
+
+
 def test_only_the_first_the_last_and_every_nth_update_is_logged_but_all_tokens_count(tmp_path):
     writer = journal(tmp_path, log_every=4)
     for step in range(1, 11):

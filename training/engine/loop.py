@@ -57,10 +57,10 @@ def train(
     The updates are computed by our own engine or by the one given.
 
     Writes run.json (`record`), tokenizer.json, metrics.jsonl, train.log and checkpoints/. The same arguments give the
-    same losses and parameters bit for bit on one machine, however often the process was killed between. Raises
-    Invalid when config and rows do not go together (before anything is written), Failure when a loss is no number or
-    a stop was asked for, OSError when the disk is full. Of several processes that train together the first writes;
-    they end together, and all read what was sealed.
+    same losses and parameters bit for bit on one machine, however often the process was killed between; only after
+    which update `max_seconds` ends it, the clock decides. Raises Invalid when config and rows do not go together
+    (before anything is written), Failure when a loss is no number or a stop was asked for, OSError when the disk is
+    full. Of several processes that train together the first writes; they end together, and all read what was sealed.
     """
     config = _divided(config, recorded_microbatch(record, config))
     prepared = prepare(config, rows)
@@ -73,7 +73,7 @@ def train(
         write_record(run_dir, record | {"microbatch": task.config.training.microbatch})
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
-    journal.planned(plan, memory_bytes=require_memory(plan.memory))
+    journal.planned(plan, peak_memory_bytes=require_memory(plan.memory))
     if task.why:
         journal.say(task.why)
     checkpoints = run_dir / CHECKPOINTS

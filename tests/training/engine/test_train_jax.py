@@ -185,7 +185,7 @@ def test_a_supervisor_hears_events_and_the_run_dies_with_it(place, tmp_path):
             break
     assert process.wait(60) == lifeline.TRANSIENT
     assert (events[0]["event"], events[0]["updates"]) == ("plan", 8)
-    assert events[0]["memory_bytes"] == json.loads((tmp_path / "run" / "plan.json").read_text())["memory_bytes"]
+    assert events[0]["peak_memory_bytes"] == json.loads((tmp_path / "run" / "plan.json").read_text())["memory_bytes"]
     assert events[1] == {"event": "phase", "message": "compiling"}
     progress = events[-1]
     assert {"done", "total", "message", "loss", "valid_loss", "tokens_per_second"} < set(progress)
@@ -205,6 +205,7 @@ def test_a_loss_that_is_no_number_ends_the_run_for_good(place, tmp_path):
 def test_the_examination_afterwards_is_the_one_the_command_line_makes(place, uninterrupted, tmp_path):
     run = done(place, tmp_path / "run", "--eval_after_train")
     assert {"eval_before.jsonl", "eval_after.jsonl", "eval.json", "delta_report.md"} <= set(os.listdir(run))
+    assert "step 8 against step 0" in (run / "delta_report.md").read_text()
     summary = json.loads((run / "eval.json").read_text())
     assert summary["checkpoint_step"] == 8
     assert summary["n_items"] == summary["n_scored"] > 0
