@@ -66,8 +66,8 @@ def plan(config: TrainConfig, rows: Sequence[Row], *, engine: str = JAX) -> RunP
 def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
     """Encodes what is taught and what is watched, with a tokenizer learned from the train split or that of the weights.
 
-    Raises Invalid when there is nothing to train on, or when a row does not fit and the config wants that to be an
-    error. No row is ever cut.
+    Raises Invalid when there is nothing to train on, or to watch though the config has `patience`, or when a row does
+    not fit and the config wants that to be an error. No row is ever cut.
     """
     data = config.data
     recipe, instruction = data.recipe or "", data.system_instruction or ""
@@ -86,6 +86,9 @@ def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
     if not fitting["train"]:
         msg = f"no row of the {len(rows)} is in the train split and fits {data.max_length} tokens"
         raise Invalid(Fault(("data",), msg, "empty_file"))
+    if config.training.patience and not fitting["valid"]:
+        msg = "waits for a better loss on the valid split, which has no row that fits; leave it out or give such rows"
+        raise Invalid(Fault(("training", "patience"), msg, "wrong_value"))
     return Prepared(tokenizer, fitting["train"], fitting["valid"], overlong)
 
 

@@ -29,10 +29,12 @@ def reason(ended: str, config: TrainConfig, looks: Looks) -> str:
     """A sentence that says why, and what becomes of the run."""
     if ended == TIME:
         return f"training took the {config.training.max_seconds} s it was given and stops here"
-    examined = "best" if config.checkpoint.best else "newest"
+    if looks.lowest is None:
+        return f"training stops here: none of {looks.since} looks at the valid split gave a loss that is a number"
+    examined = "one of the lowest valid loss" if config.checkpoint.best else "newest"
     return (
         f"training stops here: {looks.since} looks at the valid split found no loss below the {looks.lowest:.4f} of "
-        f"step {looks.step}. The {examined} checkpoint is what will be examined"
+        f"step {looks.step}. Of the checkpoints, the {examined} is what will be examined"
     )
 
 

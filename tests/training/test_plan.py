@@ -50,6 +50,17 @@ def test_a_row_that_does_not_fit_is_dropped_and_counted_when_the_config_says_so(
     assert [example.id for example in prepared.valid] == ["watched"]
 
 
+@pytest.mark.parametrize("watched", [[], [row("long", "valid", answer="7" * 200)]])
+def test_patience_without_a_loss_to_wait_for_is_refused(watched):
+    config = with_data(overlong="drop")
+    prepare(config, [row("taught"), *watched])
+    patient = replace(config, training=replace(config.training, patience=3))
+    with pytest.raises(Invalid) as refused:
+        prepare(patient, [row("taught"), *watched])
+    assert [fault.loc for fault in refused.value.faults] == [("training", "patience")]
+    assert prepare(patient, ROWS).valid
+
+
 def test_a_row_of_exactly_the_length_fits():
     longest = max(example.length for example in prepare(CONFIG, ROWS).train)
     assert prepare(with_data(max_length=longest), ROWS).overlong == {}

@@ -1,6 +1,7 @@
 """The loop with a learner that is small enough to be compiled in no time: when it looks, saves, stops and goes on."""
 
 import json
+import math
 import threading
 from dataclasses import replace
 from functools import lru_cache
@@ -127,10 +128,17 @@ def test_training_stops_when_the_valid_loss_falls_no_more_and_stays_stopped(tmp_
     assert steps(run) == [0, 4, 8]
     assert progress(run, 8)["ended"] == "patience"
     assert "2 looks at the valid split found no loss below the 3.0000 of step 4" in log(run)
-    assert checkpoint.find(run / "checkpoints").name == "4"  # what is examined
+    assert "Of the checkpoints, the one of the lowest valid loss is what will be examined" in log(run)
+    assert checkpoint.find(run / "checkpoints").name == "4"
     before = (run / "metrics.jsonl").read_bytes()
     assert (train(run, training={"patience": 2}) / "metrics.jsonl").read_bytes() == before
     assert steps(run) == [0, 4, 8]
+
+
+def test_training_stops_when_no_valid_loss_is_a_number(tmp_path):
+    run = train(tmp_path, engine=judged([math.nan, math.inf]), training={"patience": 2})
+    assert "step 4/12 training stops here: none of 2 looks at the valid split gave a loss that is a number" in log(run)
+    assert checkpoint.find(run / "checkpoints").name == "4"
 
 
 def test_patience_counts_on_over_an_interruption(tmp_path):

@@ -122,7 +122,7 @@ def test_sigterm_seals_a_checkpoint_and_asks_for_another_attempt(place, tmp_path
 def test_a_run_is_not_gone_on_with_by_the_other_engine(place, uninterrupted):
     code, err = ended(start(place, uninterrupted, "--resume", python=Path(sys.executable), module="train_jax"))
     assert code == lifeline.BAD_CONFIG
-    assert "the engine is not the one this run began with" in err
+    assert "the engine changed since this run began" in err
 
 
 def test_our_own_environment_examines_it(place, uninterrupted, tmp_path):
