@@ -16,7 +16,7 @@ def write_descriptions(directory: Path, shape: ModelShape, tokenizer: Tokenizer)
     """Writes config.json, generation_config.json, tokenizer.json and tokenizer_config.json."""
     ids = {"bos_token_id": tokenizer.bos_id, "pad_token_id": tokenizer.pad_id}
     config = {"eos_token_id": tokenizer.eos_id, "max_position_embeddings": MAX_POSITIONS, "dtype": "float32"}
-    # As our examinations ask: the likeliest token, until the turn ends; padding is never said.
+    # As examinations ask whose config does not draw: the likeliest token, until the turn ends; padding is never said.
     answers = {"do_sample": False, "eos_token_id": tokenizer.end_of_turn_id, "suppress_tokens": [tokenizer.pad_id]}
     write_json_atomic(directory / CONFIG, describe_shape(shape) | ids | config)
     write_json_atomic(directory / "generation_config.json", ids | answers)

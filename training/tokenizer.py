@@ -197,7 +197,7 @@ class Tokenizer:
 
 
 def _fault_of(backend: Backend) -> str:
-    """Why a tokenizer is neither a learned one nor one of Gemma's construction; "" when it is."""
+    """Why a tokenizer is none of these: a learned one, one of Gemma's construction, another family's; "" when it is."""
     names = _names_in(backend)
     if names is None:
         return "lacks the turn tokens this model is taught with"

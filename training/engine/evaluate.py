@@ -105,7 +105,7 @@ def examine_run(run_dir: Path, items: Sequence[Item], *, evalset: str, step: int
         return
     write_rows(run_dir / "eval_before.jsonl", before)
     write_rows(run_dir / "eval_after.jsonl", rows)
-    title = f"{evalset}: step {model.step} against the untrained model"
+    title = f"{evalset}: step {model.step} against step 0"
     write_atomic(run_dir / "delta_report.md", delta_report(before, rows, title=title))
     earlier = {name: summarise(before)[name] for name in ("metrics", "intervals")}
     # Last, because whoever finds eval.json may trust the others.

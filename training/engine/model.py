@@ -75,7 +75,7 @@ class Gemma3(nn.Module):
     def __call__(self, tokens: Array, positions: Array, segments: Array) -> Array:
         """Logits [B, L, V] in float32 of packed rows; `tokens`, `positions`, `segments` are int32 [B, L].
 
-        A token sees its own segment only, up to itself. Inside a segment, positions count up by one.
+        A token sees its own segment only, up to itself. Inside a segment, positions count up by one; all lie below L.
         """
         return self.logits(self.hidden(tokens, positions, segments))
 
