@@ -98,6 +98,14 @@ def _tunix_faults(config: TrainConfig) -> Iterator[Fault]:
     if model.lora and model.lora.dropout:
         msg = "the engine tunix has no dropout that a resumed run could repeat; leave it out"
         yield Fault(("model", "lora", "dropout"), msg, "wrong_value")
-    if model.lora and ("k_proj" in model.lora.targets) != ("v_proj" in model.lora.targets) and "gemma" in model.family:
-        msg = "k_proj and v_proj are one matrix in Tunix's Gemma: give both or neither"
+    if model.lora and "gemma" in model.family:
+        yield from _parted_matrices(config, set(model.lora.targets))
+
+
+def _parted_matrices(config: TrainConfig, targets: set[str]) -> Iterator[Fault]:
+    """Matrices that Tunix's Gemma has as one, of which only some are targets. Raises Invalid for unusable weights."""
+    shape = config.shape(0)
+    together = ["k_proj", "v_proj"] if shape.heads != shape.kv_heads else ["q_proj", "k_proj", "v_proj"]
+    if targets & set(together) and not targets.issuperset(together):
+        msg = f"{', '.join(together)} are one matrix in Tunix's Gemma of this shape: give all or none"
         yield Fault(("model", "lora", "targets"), msg, "wrong_value")

@@ -1,8 +1,10 @@
 """Which engines there are, what each can do, and how the absence of one is told."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from training import lifeline
 from training.config import TrainConfig
 from training.engines import ENGINES, TUNIX_VERSIONS, check_engine, may_use_accelerator, require_tunix, why_absent
 from training.errors import Invalid
+from training.published import describe_shape
+from training.shapes import model_shape
 
 ROOT = Path(__file__).parents[2]
 STEPS = {"training": {"steps": 1}}
@@ -38,6 +42,20 @@ def test_what_an_engine_cannot_do_is_refused_with_its_path(engine, place):
     with pytest.raises(Invalid) as caught:
         check_engine(config, engine)
     assert [".".join(map(str, fault.loc)) for fault in caught.value.faults] == [place]
+
+
+def test_adapters_of_matrices_that_tunix_has_as_one_come_together(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUNIXRT_HOME", str(tmp_path))
+    (tmp_path / "weights" / "even").mkdir(parents=True)
+    shape = replace(model_shape("tiny", 300), kv_heads=4)  # as many as heads
+    (tmp_path / "weights" / "even" / "config.json").write_text(json.dumps(describe_shape(shape)))
+    for targets in (["q_proj"], ["k_proj", "v_proj"]):
+        model = {"weights": "even", "lora": {"targets": targets}}
+        with pytest.raises(Invalid, match=r"model\.lora\.targets: q_proj, k_proj, v_proj are one matrix"):
+            check_engine(TrainConfig.from_dict(STEPS | {"model": model}), "tunix")
+        check_engine(TrainConfig.from_dict(STEPS | {"model": {"lora": {"targets": targets}}}), "tunix")
+    model = {"weights": "even", "lora": {"targets": ["q_proj", "k_proj", "v_proj"]}}
+    check_engine(TrainConfig.from_dict(STEPS | {"model": model}), "tunix")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

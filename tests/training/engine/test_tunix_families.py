@@ -78,6 +78,20 @@ def test_logits_equal_those_of_transformers(home):
         assert difference < 1e-4, name
 
 
+def test_adapters_of_gemma_3_are_the_same_merged_into_our_own_model(tmp_path):
+    compared = json.loads(run(tmp_path, str(ROOT / "tests" / "peers" / "tunix_adapters.py")).stdout.splitlines()[-1])
+    assert len(compared) == 3
+    for name, (largest, moved, difference) in compared.items():
+        assert min(largest, moved) > 0.1, name  # the comparison is about something
+        assert difference < 1e-4, name
+
+
+def test_asking_holds_the_logits_of_one_sequence_at_a_time(tmp_path):
+    asked = json.loads(run(tmp_path, str(ROOT / "tests" / "peers" / "tunix_asking.py")).stdout.splitlines()[-1])
+    assert asked["losses"] < 4 * asked["logits"]  # of the eight sequences asked about
+    assert asked["answer"] < 4 * asked["logits"]
+
+
 def test_a_qwen_is_taught_and_examined(home):
     output = trained(home, "whole", {"family": "qwen3", "weights": "qwen3"})
     assert losses(output)[-1] < losses(output)[0]
