@@ -17,6 +17,7 @@ ALLOWED = "RUN_MEMORY_BYTES"  # in the environment
 RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
 FLOAT32, MOMENTS = 4, 2
 WIDTHS, INNERS, LOGITS = 15, 4, 2  # arrays of a layer as wide as it and as its MLP, and of the vocabulary, a token
+SCORES = {JAX: 1, TUNIX: 4}  # arrays of a layer's attention: a number a head and place, a token
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run_memory(config: TrainConfig, shape: ModelShape, *, engine: str = JAX, dev
         parameters=FLOAT32 * (whole + (trained if trained < whole else 0)) // fsdp,
         gradients=FLOAT32 * (trained // fsdp + trained),  # those of a microbatch are whole before they are split
         optimizer=MOMENTS * FLOAT32 * trained // fsdp,
-        activations=computed * at_once * config.data.max_length * _alive(config, shape),
+        activations=computed * at_once * config.data.max_length * _alive(config, shape, engine),
         gathered=computed * whole if fsdp > 1 or computed < FLOAT32 else 0,
         snapshot=2 * (1 + MOMENTS) * FLOAT32 * trained,  # a copy, and what its writer holds of it
         runtime=RUNTIME_BYTES,
@@ -115,10 +116,10 @@ def peak_memory() -> int | None:
     return _kilobytes("/proc/self/status", "VmHWM")
 
 
-def _alive(config: TrainConfig, shape: ModelShape) -> int:
+def _alive(config: TrainConfig, shape: ModelShape, engine: str) -> int:
     """Numbers a token that live between the forward and the backward pass."""
     wide = max(shape.width, shape.heads * shape.head_dim)
-    layer = WIDTHS * wide + INNERS * shape.mlp_width + shape.heads * config.data.max_length
+    layer = WIDTHS * wide + INNERS * shape.mlp_width + SCORES[engine] * shape.heads * config.data.max_length
     return shape.layers * layer + LOGITS * shape.vocab_size
 
 

@@ -92,6 +92,13 @@ def test_asking_holds_the_logits_of_one_sequence_at_a_time(tmp_path):
     assert asked["answer"] < 4 * asked["logits"]
 
 
+def test_the_planned_memory_of_a_gradient_is_that_of_the_compiled_one_within_some_tenths(tmp_path):
+    held = json.loads(run(tmp_path, str(ROOT / "tests" / "peers" / "tunix_memory.py")).stdout.splitlines()[-1])
+    assert len(held) == 3
+    for name, (taken, planned) in held.items():
+        assert planned == pytest.approx(taken, rel=0.3), name
+
+
 def test_a_qwen_is_taught_and_examined(home):
     output = trained(home, "whole", {"family": "qwen3", "weights": "qwen3"})
     assert losses(output)[-1] < losses(output)[0]
