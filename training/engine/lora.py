@@ -14,11 +14,10 @@ from flax import struct
 from jax import Array
 
 from training.config import LORA_TARGETS, LoraConfig
-from training.engine.model import Params, key_of
+from training.engine.model import Params, Place, key_of
 from training.shapes import ModelShape, projections
 
 Adapters = dict[str, dict[str, dict[str, Array]]]
-Place = tuple[Array, Array]  # the update (int32 []) and the numbers of its sequences in the batch (int32 [B])
 
 FRESH, DROPOUT = 1, 2  # what the seed is folded with: adapters have random numbers of their own
 

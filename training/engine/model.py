@@ -21,6 +21,7 @@ QUERY_CHUNK = 128  # queries that attend together; keys that none of them can se
 MASKED = -1e30  # added to a score, it leaves a weight of exactly 0
 
 Params = dict[str, Any]
+Place = tuple[Array, Array]  # the number of an update (int32 []) and those of its sequences in the batch (int32 [B])
 initial_weights = nn.initializers.normal(0.02)
 
 

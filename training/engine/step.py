@@ -12,15 +12,12 @@ from jax.sharding import Mesh
 
 from training.config import MICROBATCH, TrainingConfig
 from training.engine.mesh import held, keep, share
-from training.engine.model import Gemma3, Params
+from training.engine.model import Gemma3, Params, Place
 from training.shapes import ModelShape
 
 Batch = Any  # has tokens, targets, positions, segments (int32 [B, L]) and loss_mask (float32 [B, L])
 Metrics = dict[str, Array]
 TrainStep = Callable[["TrainState", Batch], tuple["TrainState", Metrics]]
-
-
-Place = tuple[Array, Array]  # the number of an update (int32 []) and those of its sequences in the batch (int32 [B])
 
 
 class Wrapping(NamedTuple):
