@@ -18,12 +18,12 @@ from flax import struct
 from safetensors.numpy import save_file
 from tunix.generate import utils
 from tunix.generate.sampler import CacheConfig, Sampler
-from tunix.models.gemma3.model import ModelConfig
 from tunix.models.gemma3.params_safetensors import create_model_from_safe_tensors
 from tunix.sft import peft_trainer
 
 from training.bench.material import published, useful_tokens
 from training.bench.wire import Arrays, Desk, Round, cut, timed_answers
+from training.engine.tunix.gemma3 import model_config
 from training.shapes import ModelShape
 
 LIBRARIES = ("google-tunix", "jax", "flax")
@@ -113,19 +113,7 @@ def _prompt_places(job: dict) -> int:
 def tunix_model(job: dict, arrays: Arrays) -> Any:
     """Tunix's Gemma 3 with the given weights, which it keeps in the type that it computes in."""
     shape, number = ModelShape(**job["shape"]), jnp.bfloat16 if job.get("bfloat16") else jnp.float32
-    config = ModelConfig(
-        num_layers=shape.layers,
-        num_embed=shape.vocab_size,
-        embed_dim=shape.width,
-        hidden_dim=shape.mlp_width,
-        num_heads=shape.heads,
-        head_dim=shape.head_dim,
-        num_kv_heads=shape.kv_heads,
-        sliding_window_size=shape.window,
-        local_base_frequency=int(shape.local_theta),
-        global_base_frequency=int(shape.global_theta),
-        param_dtype=number,
-    )
+    config = model_config(shape, number)
     with tempfile.TemporaryDirectory() as directory:
         save_file(published(shape, arrays), Path(directory) / "model.safetensors")
         return create_model_from_safe_tensors(directory, config, dtype=number)

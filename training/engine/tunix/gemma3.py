@@ -28,7 +28,13 @@ def abstract_model(shape: ModelShape) -> gemma3.Gemma3:
     if (shape.global_every, shape.norm_epsilon, shape.query_scale) != (PATTERN, EPSILON, shape.head_dim):
         msg = f"Tunix's Gemma 3 has every {PATTERN}th layer global, queries scaled by their size and an ε of {EPSILON}"
         raise Invalid(Fault(("model", "size"), msg, "wrong_value"))
-    config = gemma3.ModelConfig(
+    config = model_config(shape, jnp.float32)
+    return nnx.eval_shape(lambda: gemma3.Gemma3(config, rngs=nnx.Rngs(params=0)))
+
+
+def model_config(shape: ModelShape, dtype: Any) -> gemma3.ModelConfig:
+    """Tunix's description of the model, its parameters of type `dtype`."""
+    return gemma3.ModelConfig(
         num_layers=shape.layers,
         num_embed=shape.vocab_size,
         embed_dim=shape.width,
@@ -39,9 +45,8 @@ def abstract_model(shape: ModelShape) -> gemma3.Gemma3:
         sliding_window_size=shape.window,
         local_base_frequency=int(shape.local_theta),
         global_base_frequency=int(shape.global_theta),
-        param_dtype=jnp.float32,
+        param_dtype=dtype,
     )
-    return nnx.eval_shape(lambda: gemma3.Gemma3(config, rngs=nnx.Rngs(params=0)))
 
 
 def to_tunix(params: Params, shape: ModelShape) -> Tree:
