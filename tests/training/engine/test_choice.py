@@ -12,6 +12,16 @@ likeliest = jax.jit(choice.likeliest)
 WEIGHTS = st.lists(st.floats(0, 1, width=32), min_size=8, max_size=8).filter(any)
 
 
+@given(st.lists(st.sampled_from([-np.inf, -1.5, 0.0, 2.0, np.inf]), min_size=1, max_size=8))
+@settings(max_examples=50, deadline=None)
+def test_the_likeliest_is_the_first_of_the_largest(row):
+    assert choice.first_largest(np.array([row], np.float32)).tolist() == [np.argmax(row)]
+
+
+def test_a_row_that_is_no_number_still_gets_a_token_that_exists():
+    assert choice.first_largest(np.array([[0, np.nan, 1], [2, 1, 0]], np.float32)).tolist() == [2, 0]
+
+
 @given(WEIGHTS, st.integers(1, 8))
 @settings(max_examples=50, deadline=None)
 def test_the_k_likeliest_stay_and_ties_with_the_last_of_them(weights, k):

@@ -49,19 +49,19 @@ def model(request):
 
 def test_every_prompt_gets_what_the_uncached_forward_gives_it(model):
     shape, params, prompts = model
-    found = generate(params, shape, prompts, RULES, slots=5)
+    found = generate(jax.tree.map(np.asarray, params), shape, prompts, RULES, slots=5)  # as a checkpoint holds them
     assert found == [uncached(params, shape, prompt) for prompt in prompts]
 
 
 @pytest.mark.parametrize(("choice", "stop_id"), [(Choice(), 35), (WARM, 4)], ids=["greedy", "drawn"])
-def test_company_order_and_number_of_slots_change_nothing(choice, stop_id):
+def test_company_order_and_number_of_slots_and_streams_change_nothing(choice, stop_id):
     params, prompts = random_params(SHAPE), [row.tolist() for row in random_rows(SHAPE, LENGTHS)]
     rules = Rules(max_new_tokens=12, stop_id=stop_id, pad_id=PAD, choice=choice)
     keys = np.random.default_rng(0).integers(0, 2**32, (len(prompts), 2), np.uint32)
-    found = generate(params, SHAPE, prompts, rules, keys=keys, slots=5)
+    found = generate(params, SHAPE, prompts, rules, keys=keys, slots=5, streams=1)
     assert {answer.finish_reason for answer in found} == {"stop", "length"}  # some slots are freed before others
     order = [4, 10, 0, 7, 2, 9, 5, 1, 8, 3, 6]
-    shuffled = generate(params, SHAPE, [prompts[i] for i in order], rules, keys=keys[order], slots=9)
+    shuffled = generate(params, SHAPE, [prompts[i] for i in order], rules, keys=keys[order], slots=9, streams=3)
     assert shuffled == [found[i] for i in order]
     alone = [generate(params, SHAPE, [prompts[i]], rules, keys=keys[[i]], slots=5)[0] for i in (0, 3, 6)]
     assert alone == [found[i] for i in (0, 3, 6)]
