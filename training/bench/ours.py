@@ -94,11 +94,14 @@ def step_of(job: dict, arrays: Arrays) -> tuple[Any, Callable[[Any, Batch], tupl
 
 
 def _answers(job: dict, weights: Any) -> list[list[int]]:
-    from training.engine.sampling import SLOTS, Rules, generate
+    from training.engine.sampling import Rules, generate
 
     prompts, rules = job["prompts"], Rules(job["max_new_tokens"], stop_id=job["stop_id"], pad_id=0)
-    slots = len(prompts) if job["static"] else SLOTS
-    answers = generate(weights, ModelShape(**job["shape"]), prompts, rules, slots=slots)
+    shape = ModelShape(**job["shape"])
+    if job["static"]:
+        answers = generate(weights, shape, prompts, rules, slots=len(prompts), streams=1)
+    else:
+        answers = generate(weights, shape, prompts, rules)
     return [answer.tokens for answer in answers]
 
 

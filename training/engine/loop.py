@@ -22,6 +22,7 @@ from training.engine.saver import Saver
 from training.engine.step import (
     UNWRAPPED,
     Metrics,
+    Step,
     TrainState,
     Wrapping,
     init_state,
@@ -90,7 +91,7 @@ class Learner(NamedTuple):
 
     fresh: Callable[[], TrainState]  # the state before the first update
     like: Callable[[], TrainState]  # one of the same structure, shapes and types, which is never computed
-    step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]  # consumes the state given
+    step: Step
     eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
     mesh: Mesh | None = None  # the devices that share this work; None for one
     divided: Callable[[int], "Learner"] | None = None  # this with another microbatch; None: it is not ours to choose

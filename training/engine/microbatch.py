@@ -16,7 +16,7 @@ from training.canonical import canonical_json
 from training.config import MICROBATCH, TrainConfig
 from training.engine.mesh import placed
 from training.engine.runtime import require_memory
-from training.engine.step import Batch, TrainState, TrainStep
+from training.engine.step import Batch, Step, TrainState
 from training.errors import Invalid
 from training.files import write_json_atomic
 from training.memory import run_memory
@@ -45,7 +45,7 @@ class Cost(NamedTuple):
 class Trials(NamedTuple):
     """How an update is tried out: the step of each size, a state like the run's own, and one of its batches."""
 
-    step_of: Callable[[int], TrainStep]
+    step_of: Callable[[int], Step]
     like: Callable[[], TrainState]
     batch: Batch
     mesh: Mesh | None

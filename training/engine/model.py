@@ -54,6 +54,20 @@ class Past(NamedTuple):
         )
 
 
+class Angles(NamedTuple):
+    """Of rotary embedding, for some positions."""
+
+    sine: Array  # [B, 1, T, D / 2]
+    cosine: Array
+
+    def at(self, positions: Array) -> "Angles":
+        """Those of `positions` [B, T], looked up in those of all positions from 0, of one sequence."""
+        return Angles(*(turned[0, 0][positions][:, None] for turned in self))
+
+
+AllAngles = dict[bool, Angles]  # of global layers and of local ones
+
+
 class Sight(NamedTuple):
     """Where the tokens of a layer stand and what they see; one for all local layers, one for all global ones."""
 
@@ -84,11 +98,10 @@ class Gemma3(nn.Module):
         """The last layer's output [B, L, W]."""
         column = jnp.arange(tokens.shape[1])  # and every position there can be
         together = segments[:, :, None] == segments[:, None, :]
-        turned = self._sights(column[None], column[:, None] - column, together)
-        # Sines are dear: those of each position are taken once for all sequences, then looked up.
+        angles, distance = all_angles(self.shape, tokens.shape[1]), column[:, None] - column
         sights = {
-            is_global: Sight(sight.sine[0, 0][positions][:, None], sight.cosine[0, 0][positions][:, None], sight.bias)
-            for is_global, sight in turned.items()
+            is_global: self._sight(is_global, angles[is_global].at(positions), distance, together)
+            for is_global in (True, False)
         }
         x = self._embed(tokens)
         for block in self.blocks:
@@ -107,19 +120,24 @@ class Gemma3(nn.Module):
             # What came before, by how long before `begin`, then these tokens among themselves.
             age = jnp.concatenate([1 + (begin - 1 - jnp.arange(size)) % size, -place])
             distance = place[None, :, None] + age
-            sights[is_global] = self._sight(is_global, begin + place[None], distance, age <= begin)
+            angles = angles_of(self.shape, is_global, begin + place[None])
+            sights[is_global] = self._sight(is_global, angles, distance, age <= begin)
             position = begin + place
             kept = (position < end) & (position >= end - size)
             columns[is_global] = jnp.where(kept, position % size, size + place)
         return self._go_on(tokens, sights, columns, memory)
 
-    def decode(self, token: Array, position: Array, memory: list[Memory]) -> tuple[Array, list[Memory]]:
-        """One more token a row, [B], at `position` [B]. Returns logits [B, V] and the memory with it."""
+    def decode(
+        self, token: Array, position: Array, memory: list[Memory], angles: AllAngles
+    ) -> tuple[Array, list[Memory]]:
+        """One more token a row, [B], at `position` [B], all of which `angles` has. Returns logits [B, V] and the
+        memory with it."""
         sights, columns = {}, {}
         for is_global, size in self._sizes(memory).items():
             age = (position[:, None] - jnp.arange(size)) % size
             seen = age <= position[:, None]
-            sights[is_global] = self._sight(is_global, position[:, None], age[:, None], seen[:, None])
+            turned = angles[is_global].at(position[:, None])
+            sights[is_global] = self._sight(is_global, turned, age[:, None], seen[:, None])
             columns[is_global] = position[:, None] % size
         x, memory = self._go_on(token[:, None], sights, columns, memory)
         return self.logits(x[:, 0]), memory
@@ -152,16 +170,12 @@ class Gemma3(nn.Module):
         # The published code rounds the scale to the weights' type, which matters below float32.
         return self.embedding[tokens] * jnp.asarray(self.shape.width**0.5, self.embedding.dtype)
 
-    def _sights(self, positions: Array, distance: Array, together: Array) -> dict[bool, Sight]:
-        return {is_global: self._sight(is_global, positions, distance, together) for is_global in (True, False)}
-
-    def _sight(self, is_global: bool, positions: Array, distance: Array, together: Array) -> Sight:
-        """Global or local sight of queries at `positions` [B, T] that stand `distance` [T, S] after the keys."""
+    def _sight(self, is_global: bool, angles: Angles, distance: Array, together: Array) -> Sight:
+        """Global or local sight of queries turned by `angles` that stand `distance` [T, S] after the keys."""
         seen = together & (distance >= 0)
         if not is_global:
             seen &= distance < self.shape.window
-        theta = self.shape.global_theta if is_global else self.shape.local_theta
-        return Sight(*rotation(positions, self.shape.head_dim, theta), jnp.where(seen, 0.0, MASKED))
+        return Sight(*angles, jnp.where(seen, 0.0, MASKED))
 
 
 class Block(nn.Module):
@@ -280,8 +294,7 @@ def adapted(module: nn.Module, name: str, x: Array, product: Array) -> Array:
 
 @jax.custom_vjp
 def multiply(x: Array, matrix: Array) -> Array:
-    """`x @ matrix` of [..., W] and [W, N]. Derived by itself, the gradient of the matrix comes out turned, for which a
-    CPU copies the larger factor and multiplies at half the speed."""
+    """`x @ matrix` of [..., W] and [W, N], whose gradient turns the thinner factor and not the wider."""
     return x @ matrix
 
 
@@ -292,29 +305,75 @@ def _multiply_forward(x: Array, matrix: Array) -> tuple[Array, tuple[Array, Arra
 def _multiply_backward(factors: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, matrix = factors
     rows = tuple(range(x.ndim - 1))
-    return gradient @ matrix.T, jax.lax.dot_general(x, gradient, ((rows, rows), ((), ())))
+    over_rows = ((rows, rows), ((), ()))
+    # A CPU turns the first factor, by copying it. The barrier keeps the product from being turned itself instead.
+    if gradient.shape[-1] < x.shape[-1]:
+        for_matrix = jax.lax.optimization_barrier(jax.lax.dot_general(gradient, x, over_rows)).T
+    else:
+        for_matrix = jax.lax.dot_general(x, gradient, over_rows)
+    return gradient @ matrix.T, for_matrix
 
 
 multiply.defvjp(_multiply_forward, _multiply_backward)
 
 
+@jax.custom_vjp
 def attend(queries: Array, keys: Array, values: Array, bias: Array) -> Array:
-    """Values [B, K, S, D] mixed for queries [B, K, G, T, D] by softmax(queries · keys + bias)."""
+    """Values [B, K, S, D] mixed for queries [B, K, G, T, D] by softmax(queries · keys + bias), summed in float32.
+
+    The gradient is written out (that of FlashAttention, arXiv:2205.14135, without its blocks): derived by itself, it
+    multiplies turned matrices and sums short rows, both of which a CPU does at a third of its speed. `bias` has none.
+    """
+    return _attend_forward(queries, keys, values, bias)[0]
+
+
+def _attend_forward(queries: Array, keys: Array, values: Array, bias: Array) -> tuple[Array, tuple[Array, ...]]:
     b, k, g, t, d = queries.shape
     # The queries of a group share their keys: one product per key head serves them all.
-    scores = jnp.einsum("bkqd,bksd->bkqs", queries.reshape(b, k, g * t, d), keys)
+    grouped = queries.reshape(b, k, g * t, d)
+    scores = jnp.einsum("bkqd,bksd->bkqs", grouped, keys, preferred_element_type=jnp.float32)
     scores = scores.reshape(b, k, g, t, -1) + bias[:, None, None]
-    weights = jnp.exp(scores - jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True)))
+    weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
+    total = weights.sum(axis=-1).reshape(b, k, g * t, 1)
+    weights = weights.reshape(b, k, g * t, -1).astype(values.dtype)
     # Dividing the D mixed values instead of the S weights saves a pass over the largest array, and its gradient.
-    mixed = jnp.einsum("bkqs,bksd->bkqd", weights.reshape(b, k, g * t, -1), values)
-    return mixed.reshape(queries.shape) / weights.sum(axis=-1, keepdims=True)
+    mixed = jnp.einsum("bkqs,bksd->bkqd", weights, values, preferred_element_type=jnp.float32) / total
+    return mixed.reshape(queries.shape), (grouped, keys, values, weights, total, mixed)
 
 
-def rotation(positions: Array, head_dim: int, theta: float) -> tuple[Array, Array]:
-    """Sine and cosine [B, 1, T, D / 2] of the rotary angles of `positions` [B, T] (arXiv:2104.09864)."""
-    exponents = jnp.arange(0, head_dim, 2, dtype=jnp.float32) / head_dim
+def _attend_backward(kept: tuple[Array, ...], gradient: Array) -> tuple[Array, Array, Array, None]:
+    queries, keys, values, weights, total, mixed = kept
+    shape, gradient = gradient.shape, gradient.reshape(mixed.shape) / total
+    # A product with ones is a sum that runs at the speed of products, and as exact as one where it is asked to be.
+    shared = jnp.matmul(gradient * mixed, jnp.ones((mixed.shape[-1], 1)), precision="highest")
+    gradient = gradient.astype(values.dtype)
+    for_weights = jnp.einsum("bkqd,bksd->bkqs", gradient, values, preferred_element_type=jnp.float32)
+    for_scores = (weights * (for_weights - shared)).astype(keys.dtype)
+    for_queries = jnp.einsum("bkqs,bksd->bkqd", for_scores, keys)
+    for_keys, for_values = _summed_over_queries(queries, for_scores), _summed_over_queries(gradient, weights)
+    return for_queries.reshape(shape), for_keys, for_values, None
+
+
+def _summed_over_queries(left: Array, right: Array) -> Array:
+    """Of [B, K, Q, D] and [B, K, Q, S]: [B, K, S, D]. Only the thin result is turned, never the wide factor."""
+    return jax.lax.optimization_barrier(jnp.einsum("bkqd,bkqs->bkds", left, right)).swapaxes(2, 3)
+
+
+attend.defvjp(_attend_forward, _attend_backward)
+
+
+def all_angles(shape: ModelShape, length: int) -> AllAngles:
+    """Those of the positions below `length`, of global and of local layers. Sines are dear: they are taken once for all
+    sequences, or for all tokens to come, then looked up."""
+    return {is_global: angles_of(shape, is_global, jnp.arange(length)[None]) for is_global in (True, False)}
+
+
+def angles_of(shape: ModelShape, is_global: bool, positions: Array) -> Angles:
+    """The rotary angles of `positions` [B, T] in a global or a local layer (arXiv:2104.09864)."""
+    theta = shape.global_theta if is_global else shape.local_theta
+    exponents = jnp.arange(0, shape.head_dim, 2, dtype=jnp.float32) / shape.head_dim
     angles = positions[:, None, :, None].astype(jnp.float32) / theta**exponents
-    return jnp.sin(angles), jnp.cos(angles)
+    return Angles(jnp.sin(angles), jnp.cos(angles))
 
 
 def turn(x: Array, sight: Sight) -> Array:

@@ -1,6 +1,7 @@
 """One update of the parameters, compiled once: gradients gathered over small microbatches, then AdamW."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -15,9 +16,10 @@ from training.engine.mesh import held, keep, share
 from training.engine.model import Gemma3, Params, Place
 from training.shapes import ModelShape
 
+THIN = 128  # widths up to this
+
 Batch = Any  # has tokens, targets, positions, segments (int32 [B, L]) and loss_mask (float32 [B, L])
 Metrics = dict[str, Array]
-TrainStep = Callable[["TrainState", Batch], tuple["TrainState", Metrics]]
 
 
 class Wrapping(NamedTuple):
@@ -41,6 +43,25 @@ class TrainState:
     step: Array
     params: Params
     opt_state: optax.OptState
+
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]  # consumes the state given
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """One update as a function, compiled when it is first called: no part of another compiled function."""
+
+    compiled: jax.stages.Wrapped
+    frozen: Params
+    mesh: Mesh | None
+
+    def __call__(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        return self.compiled(*self.arguments(state, batch))
+
+    def arguments(self, state: TrainState, batch: Batch) -> tuple[TrainState, Params, dict[str, Array]]:
+        """What `compiled` takes."""
+        return state, self.frozen, share(self.mesh, _arrays(batch))
 
 
 def init_state(params: Params, optimizer: optax.GradientTransformation, mesh: Mesh | None = None) -> TrainState:
@@ -88,8 +109,8 @@ def make_train_step(
         metrics = {"loss": loss * per_token, "grad_norm": optax.tree.norm(gradients), "tokens": tokens}
         return keep(mesh, TrainState(step=state.step + 1, params=params, opt_state=opt_state)), metrics
 
-    compiled = jax.jit(train_step, donate_argnums=0)
-    return lambda state, batch: compiled(state, wrapping.frozen, share(mesh, _arrays(batch)))
+    compiled = jax.jit(train_step, donate_argnums=0, compiler_options=_compiler_options(shape))
+    return TrainStep(compiled, wrapping.frozen, mesh)
 
 
 def make_eval_loss(
@@ -134,6 +155,15 @@ def learning_rate(config: TrainingConfig, total_steps: int) -> optax.Schedule:
     }[config.schedule]
     rising = optax.linear_schedule(highest / (config.warmup + 1), highest, config.warmup)
     return optax.join_schedules([rising, after], [config.warmup])
+
+
+def _compiler_options(shape: ModelShape) -> dict[str, str] | None:
+    """On a CPU, XLA multiplies with YNNPACK. The small products of a thin model are shared out among cores at less
+    cost by Eigen, which it multiplied with before: that saves 5 to 9 % of an update at width 128, and costs 5 % at 256.
+    """
+    if jax.default_backend() != "cpu" or shape.width > THIN:
+        return None
+    return {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
 
 def _summed_loss(shape: ModelShape, dtype: str, wrapping: Wrapping) -> Callable[..., Array]:

@@ -28,6 +28,6 @@ def test_the_planned_memory_of_a_device_is_that_of_the_compiled_step_within_some
     names = {"tokens": INT, "targets": INT, "positions": INT, "segments": INT, "loss_mask": FLOAT}
     batch = {name: jax.ShapeDtypeStruct((config.batch_size, length), kind) for name, kind in names.items()}
     state = jax.eval_shape(lambda: init_state(init_params(shape, 0), optimizer))
-    taken = jax.jit(lambda state, batch: step(state, Batch(**batch))).lower(state, batch).compile().memory_analysis()
+    taken = step.compiled.lower(*step.arguments(state, Batch(**batch))).compile().memory_analysis()
     measured = taken.argument_size_in_bytes + taken.output_size_in_bytes + taken.temp_size_in_bytes
     assert run_memory(config, shape).device == pytest.approx(measured, rel=0.3)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.engine.models import SHAPE, SMALL_SHAPE, random_params
 from training.engine import model as model_module
-from training.engine.model import Gemma3, init_params
+from training.engine.model import MASKED, Gemma3, attend, init_params, multiply
 from training.shapes import SIZES, model_shape, parameter_count
 
 LENGTH = 24
@@ -90,3 +90,36 @@ def test_fresh_parameters_follow_the_seed_and_no_matrix_is_zero():
 def test_every_bit_of_a_seed_counts():
     low, high = (init_params(SMALL_SHAPE, seed)["embedding"] for seed in (1, 1 + 2**32))
     assert (low != high).any()
+
+
+def test_the_gradients_written_out_are_those_that_follow_from_the_formulas():
+    queries, keys, values, sent = (
+        jax.random.normal(jax.random.key(n), shape)
+        for n, shape in enumerate([(2, 3, 2, 5, 4), (2, 3, 7, 4), (2, 3, 7, 4), (2, 3, 2, 5, 4)])
+    )
+    bias = jnp.where(jnp.arange(7) <= jnp.arange(5)[:, None] + 2, 0.0, MASKED)[None].repeat(2, axis=0)
+
+    def attended(queries, keys, values):
+        scores = jnp.einsum("bkgtd,bksd->bkgts", queries, keys) + bias[:, None, None]
+        return jnp.einsum("bkgts,bksd->bkgtd", jax.nn.softmax(scores), values)
+
+    check_same_gradients(lambda *of: attend(*of, bias), attended, [queries, keys, values], sent)
+    for wide, thin in [(6, 2), (2, 6)]:  # the larger factor is never turned, whichever it is
+        x, matrix = jax.random.normal(jax.random.key(4), (2, 5, wide)), jnp.linspace(-1, 1, wide * thin)
+        check_same_gradients(multiply, jnp.matmul, [x, matrix.reshape(wide, thin)], jnp.ones((2, 5, thin)))
+
+
+def test_the_gradients_of_attention_have_the_type_of_what_they_belong_to():
+    given = [jax.random.normal(jax.random.key(n), (1, 2, *rest, 4)) for n, rest in enumerate([(1, 3), (3,), (3,)])]
+    sent, bias = jnp.ones_like(given[0]), jnp.zeros((1, 3, 3))
+    exact = jax.vjp(lambda *of: attend(*of, bias), *given)[1](sent)
+    mixed, back = jax.vjp(lambda *of: attend(*of, bias), *(array.astype(jnp.bfloat16) for array in given))
+    assert mixed.dtype == jnp.float32
+    for found, wanted in zip(back(sent), exact, strict=True):
+        assert found.dtype == jnp.bfloat16
+        np.testing.assert_allclose(found.astype(jnp.float32), wanted, rtol=0.05, atol=0.05)
+
+
+def check_same_gradients(ours, derived, given, sent):
+    for found, wanted in zip(jax.vjp(ours, *given)[1](sent), jax.vjp(derived, *given)[1](sent), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
