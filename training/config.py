@@ -5,7 +5,6 @@ something else: `true` is no number, `2.0` no whole number, `" 7 "` no 7. Only f
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 from training import strict_json
 from training.canonical import canonical_json, sha256_hex
 from training.errors import Fault, Invalid, echo
-from training.published import find_weights, read_shape, unusable
+from training.json_rules import place
+from training.published import NAME, find_weights, read_shape, unusable
 from training.published_families import read_family_shape
 from training.renderers import RECIPES, TRACE_SFT, find_recipe
 from training.shapes import FAMILIES, OWN_FAMILY, SIZES, ModelShape, model_shape
@@ -30,8 +30,8 @@ DEFAULT_SIZE, DEFAULT_BATCH = "tiny", 16
 # Sequences whose activations are alive at once. Few keep them in the processor's cache, which is worth more than
 # the larger matrix products of many.
 MICROBATCH = 2
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MAX_SEED = 2**63 - 1
+MAX_UPDATES = 10_000_000
 
 # A check returns the value as it is stored, or raises _Wrong with a sentence.
 Check = Callable[[Any], Any]
@@ -55,7 +55,7 @@ def _number(low: float, high: float) -> Check:
     def check(value: Any) -> float:
         if type(value) not in (int, float):
             raise _Wrong(f"must be a number, not {echo(value)}", "wrong_type")
-        if not math.isfinite(value):
+        if type(value) is float and not math.isfinite(value):
             raise _Wrong(f"must be a finite number, not {value}", "non_finite")
         return float(_bounded(value, low, high))
 
@@ -156,7 +156,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    steps: int | None = _option(None, _whole(1, 10_000_000))  # updates; or else
+    steps: int | None = _option(None, _whole(1, MAX_UPDATES))  # updates; or else
     epochs: int | None = _option(None, _whole(1, 100_000))  # passes over the data
     batch_size: int | None = _option(None, _whole(1, 4096))  # sequences a batch; or else (DEFAULT_BATCH if neither)
     tokens_per_batch: int | None = _option(None, _whole(8, 2**27))  # places a batch, in whole sequences
@@ -327,7 +327,7 @@ def _members(obj: object, loc: tuple[str, ...], kind: Any, faults: list[Fault]) 
     for name in obj:
         if name not in known:
             msg = f"unknown field; allowed here: {', '.join(known)}"
-            faults.append(Fault((*loc, str(name)), msg, "unknown_field"))
+            faults.append(Fault((*loc, place(name)), msg, "unknown_field"))
     return {name: obj[name] for name in known if name in obj}
 
 

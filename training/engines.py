@@ -46,10 +46,17 @@ def check_engine(config: TrainConfig, engine: str) -> None:
         raise Invalid(faults)
 
 
-@cache
 def may_use_accelerator(python: Path) -> bool:
     """Whether jax of the interpreter `python` may find a GPU or a TPU; jax is not imported there or here."""
-    return _said([str(python), "-c", PLUGINS]).strip() != "False"
+    if not (found := _plugins(python)):
+        _plugins.cache_clear()  # as in why_absent
+    return found != "False"
+
+
+@cache
+def _plugins(python: Path) -> str:
+    """Whether an interpreter has any of PLUGINS, in its words; empty when it does not answer."""
+    return _said([str(python), "-c", PLUGINS]).strip()
 
 
 @cache

@@ -25,7 +25,7 @@ class Flaw:
     msg: str
 
 
-def value_faults(value: object, loc: Loc = ()) -> Iterator[Fault]:
+def value_faults(value: object, loc: Loc = (), *, max_keys: int = MAX_KEYS) -> Iterator[Fault]:
     """Everything in a JSON value that one of the databases, or a browser, would refuse or change.
 
     `loc` is the value's own place; its length is the depth the value lies at.
@@ -44,10 +44,10 @@ def value_faults(value: object, loc: Loc = ()) -> Iterator[Fault]:
         case dict() | list() if len(loc) >= MAX_DEPTH:
             yield Fault(loc, f"is nested deeper than {MAX_DEPTH} levels", "too_deep")
         case dict():
-            yield from _object_faults(value, loc)
+            yield from _object_faults(value, loc, max_keys)
         case list():
             for index, item in enumerate(value):
-                yield from value_faults(item, (*loc, index))
+                yield from value_faults(item, (*loc, index), max_keys=max_keys)
         case Flaw():
             yield Fault(loc, value.msg, value.type)
         case _:
@@ -105,13 +105,13 @@ def has_utf8_form(text: str) -> bool:
     return True
 
 
-def _object_faults(value: dict, loc: Loc) -> Iterator[Fault]:
-    if len(value) > MAX_KEYS:
-        yield Fault(loc, f"has {len(value)} keys; at most {MAX_KEYS} are read", "too_many_keys")
+def _object_faults(value: dict, loc: Loc, max_keys: int) -> Iterator[Fault]:
+    if len(value) > max_keys:
+        yield Fault(loc, f"has {len(value)} keys; at most {max_keys} are read", "too_many_keys")
     for key, item in value.items():
         inner = (*loc, place(key))
         if isinstance(key, str):
             yield from text_faults(key, inner)
         else:
             yield Fault(inner, "is a key that is not a text", "wrong_type")
-        yield from value_faults(item, inner)
+        yield from value_faults(item, inner, max_keys=max_keys)

@@ -16,6 +16,7 @@ from training.shapes import ModelShape, adapter_count, parameter_count
 ALLOWED = "RUN_MEMORY_BYTES"  # in the environment
 RUNTIME_BYTES = 650 * 2**20  # the process and the compiler, before any array: measured with jax 0.10 on a CPU
 FLOAT32, MOMENTS = 4, 2
+PLACE_BYTES = 5 * 4  # token, target, position, segment and mask of a place
 WIDTHS, INNERS, LOGITS = 15, 4, 2  # arrays of a layer as wide as it and as its MLP, and of the vocabulary, a token
 SCORES = {JAX: 1, TUNIX: 4}  # arrays of a layer's attention: a number a head and place, a token
 
@@ -33,6 +34,7 @@ class Memory:
     optimizer: int
     activations: int
     gathered: int  # parameters that other devices of its fsdp group hold, while they are used
+    batch: int  # the sequences of an update, as they are fed and as the devices have them
     snapshot: int  # what a checkpoint holds, while it is written
     runtime: int
 
@@ -42,7 +44,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        return self.devices * self.device + self.snapshot + self.runtime
+        return self.devices * self.device + self.batch + self.snapshot + self.runtime
 
 
 def run_memory(config: TrainConfig, shape: ModelShape, *, engine: str = JAX, devices: int = 1) -> Memory:
@@ -63,6 +65,7 @@ def run_memory(config: TrainConfig, shape: ModelShape, *, engine: str = JAX, dev
         optimizer=MOMENTS * FLOAT32 * trained // fsdp,
         activations=computed * at_once * config.data.max_length * _alive(config, shape, engine),
         gathered=computed * whole if fsdp > 1 or computed < FLOAT32 else 0,
+        batch=2 * PLACE_BYTES * config.batch_size * config.data.max_length,
         snapshot=2 * (1 + MOMENTS) * FLOAT32 * trained,  # a copy, and what its writer holds of it
         runtime=RUNTIME_BYTES,
     )
@@ -136,6 +139,7 @@ def _largest(needed: Memory, devices: int) -> str:
         "optimiser": devices * needed.optimizer,
         "activations": devices * needed.activations,
         "gathered parameters": devices * needed.gathered,
+        "the batch": needed.batch,
     }
     largest = sorted(parts, key=lambda name: -parts[name])[:3]
     return ", ".join(f"{name} {_readable(parts[name])}" for name in largest)

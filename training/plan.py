@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from training.config import DataConfig, TrainConfig
+from training.config import MAX_UPDATES, DataConfig, TrainConfig
 from training.engines import JAX
 from training.errors import Fault, Invalid, echo
 from training.memory import Memory, run_memory, trained_parameters
@@ -85,7 +85,7 @@ def prepare(config: TrainConfig, rows: Sequence[Row]) -> Prepared:
     fitting = {split: [e for e in part if e.id not in overlong] for split, part in examples.items()}
     if not fitting["train"]:
         msg = f"no row of the {len(rows)} is in the train split and fits {data.max_length} tokens"
-        raise Invalid(Fault(("data",), msg, "empty_file"))
+        raise Invalid(Fault(("data",), msg, "overlong"))
     if config.training.patience and not fitting["valid"]:
         msg = "waits for a better loss on the valid split, which has no row that fits; leave it out or give such rows"
         raise Invalid(Fault(("training", "patience"), msg, "wrong_value"))
@@ -142,8 +142,12 @@ def opening(plan: RunPlan) -> list[str]:
 
 
 def total_updates(config: TrainConfig, data: PackedData) -> int:
-    """Updates of the whole run, however the config says it."""
-    return config.training.steps or len(data)
+    """Updates of the whole run, however the config says it. Raises Invalid when epochs are more than steps may be."""
+    updates = config.training.steps or len(data)
+    if updates > MAX_UPDATES:
+        msg = f"are {updates:,} updates of {data.sequences:,} sequences an epoch; at most {MAX_UPDATES:,} are done"
+        raise Invalid(Fault(("training", "epochs"), msg, "number_out_of_range"))
+    return updates
 
 
 def _tokenizer(config: TrainConfig, rows: Iterable[Row], instruction: str) -> Tokenizer:

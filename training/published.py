@@ -4,7 +4,9 @@
 their index, tokenizer.json. The directory itself may be a link to where large files are kept.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from training import strict_json
 from training.errors import Fault, Invalid, echo
 from training.files import file_sha256
 from training.home import home
+from training.json_rules import MAX_KEYS
 from training.shapes import ModelShape
 
 CONFIG, TOKENIZER_FILE = "config.json", "tokenizer.json"
 LOC = ("model", "weights")  # the field of a config that names them
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # of a directory that a config may name
 MOST_CONFIG_BYTES = 2**20
 # Each dimension's published name, and its value where a file is silent: those of transformers' Gemma3TextConfig.
 WHOLE = {
@@ -43,6 +47,17 @@ ABSENT = {
 LOCAL, GLOBAL = "sliding_attention", "full_attention"
 
 
+@contextmanager
+def readable() -> Iterator[None]:
+    """What the system says of a file of weights that it does not read is raised as Invalid."""
+    try:
+        yield
+    except OSError as error:
+        file = Path(error.filename or "")
+        raise unusable(f"{file.parent}: {echo(file.name)} cannot be read: {error.strerror or error}")
+
+
+@readable()
 def find_weights(name: str) -> Path:
     """The directory of installed weights. Raises Invalid, naming those that are installed, when there are none."""
     directory = _weights_home() / name
@@ -54,8 +69,9 @@ def find_weights(name: str) -> Path:
 
 
 def installed() -> list[str]:
-    """Names of the weights in `$TUNIXRT_HOME/weights/`."""
-    return sorted(path.parent.name for path in _weights_home().glob(f"*/{CONFIG}"))
+    """Names of the weights in `$TUNIXRT_HOME/weights/`; directories that no config can name are none."""
+    names = (path.parent.name for path in _weights_home().glob(f"*/{CONFIG}"))
+    return sorted(name for name in names if NAME.fullmatch(name))
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
@@ -110,12 +126,13 @@ def unusable(msg: str, type: str = "weights_unusable") -> Invalid:
     return Invalid(Fault(LOC, msg, type))
 
 
-def read_object(path: Path, most_bytes: int) -> Mapping[str, Any]:
-    """A JSON object in a file of at most `most_bytes`. Raises Invalid."""
+@readable()
+def read_object(path: Path, most_bytes: int, most_keys: int = MAX_KEYS) -> Mapping[str, Any]:
+    """A JSON object in a file of at most `most_bytes`, and `most_keys` an object. Raises Invalid."""
     if path.stat().st_size > most_bytes:
         raise unusable(f"{path} has {path.stat().st_size} bytes; at most {most_bytes} are read")
     try:
-        obj = strict_json.parse_json(path.read_bytes())
+        obj = strict_json.parse_json(path.read_bytes(), max_keys=most_keys)
     except Invalid as invalid:
         raise unusable(f"{path} is no JSON: {invalid}")
     if not isinstance(obj, Mapping):

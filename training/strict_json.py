@@ -44,8 +44,8 @@ UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 DRAIN_BYTES = 64 * 1024
 
 
-def parse_json(data: bytes | str, *, max_bytes: int | None = None) -> object:
-    """The value of one JSON text.
+def parse_json(data: bytes | str, *, max_bytes: int | None = None, max_keys: int = MAX_KEYS) -> object:
+    """The value of one JSON text. An object may have `max_keys`, which are no fewer than MAX_KEYS.
 
     Raises Invalid: `too_large` (over `max_bytes`), `encoding`, `bom`, `json`, `too_deep`, `duplicate_key`,
     `too_many_keys`, `string_too_long`, `nul_character`, `lone_surrogate`, `non_finite`, `number_out_of_range`.
@@ -53,7 +53,7 @@ def parse_json(data: bytes | str, *, max_bytes: int | None = None) -> object:
     if max_bytes is not None and len(data) > max_bytes:
         raise Invalid(Fault((), f"is larger than {max_bytes} bytes", "too_large"))
     text = decode(data)
-    value, end = parse_value(text, skip_space(text, 0))
+    value, end = parse_value(text, skip_space(text, 0), max_keys=max_keys)
     if end != len(text) and (end := skip_space(text, end)) != len(text):
         raise Invalid(syntax_fault("Extra data", text, end))
     if isinstance(value, Invalid):
@@ -121,23 +121,25 @@ class Place(NamedTuple):
 START = Place()
 
 
-def parse_value(text: str, start: int, before: Place = START) -> tuple[object | Invalid, int]:
+def parse_value(
+    text: str, start: int, before: Place = START, *, max_keys: int = MAX_KEYS
+) -> tuple[object | Invalid, int]:
     """The value that starts at `start`, or its faults, and where it ends. Raises Invalid where it has no end.
 
-    `before` says where in a file `text` begins.
+    `before` says where in a file `text` begins; `max_keys` is as in `parse_json`.
     """
     try:
         value, end = QUICK.raw_decode(text, start)
     except (_Questionable, ValueError, RecursionError):
-        return _parse_with_care(text, start, before)
+        return _parse_with_care(text, start, before, max_keys)
     if _is_suspect(text, start, end) and not is_sound(value):
-        return _parse_with_care(text, start, before)
+        return _parse_with_care(text, start, before, max_keys)
     return value, end
 
 
-def _parse_with_care(text: str, start: int, before: Place) -> tuple[object | Invalid, int]:
+def _parse_with_care(text: str, start: int, before: Place, max_keys: int = MAX_KEYS) -> tuple[object | Invalid, int]:
     """As `parse_value`, in time to find every fault and its place."""
-    hooks = _Hooks()
+    hooks = _Hooks(max_keys)
     decoder = json.JSONDecoder(
         object_pairs_hook=hooks.on_object,
         parse_int=hooks.on_integer,
@@ -151,16 +153,19 @@ def _parse_with_care(text: str, start: int, before: Place) -> tuple[object | Inv
     except RecursionError:
         line = before.lines + text.count("\n", 0, start) + 1
         raise Invalid(Fault((), f"is nested deeper than {MAX_DEPTH} levels", "too_deep", line=line))
-    faults = list(islice(value_faults(value), MAX_FAULTS))
+    faults = list(islice(value_faults(value, max_keys=max_keys), MAX_FAULTS))
     return (Invalid(faults) if faults else value), end
 
 
 class _Hooks:
     """What the standard parser calls so that whatever it would let through or lose becomes a Flaw."""
 
+    def __init__(self, max_keys: int):
+        self._max_keys = max_keys
+
     def on_object(self, pairs: list[tuple[str, object]]) -> object:
-        if len(pairs) > MAX_KEYS:
-            return Flaw("too_many_keys", f"has {len(pairs)} keys; at most {MAX_KEYS} are read")
+        if len(pairs) > self._max_keys:
+            return Flaw("too_many_keys", f"has {len(pairs)} keys; at most {self._max_keys} are read")
         value = dict(pairs)
         if len(value) < len(pairs):
             twice = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}

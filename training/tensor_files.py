@@ -14,16 +14,17 @@ import ml_dtypes  # noqa: F401 (gives numpy the name bfloat16, which safetensors
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from training.errors import ECHO_LIMIT, echo
-from training.published import TOKENIZER_FILE, find_weights, read_object, read_shape, unusable
+from training.errors import ECHO_LIMIT, Invalid, echo
+from training.published import TOKENIZER_FILE, find_weights, read_object, read_shape, readable, unusable
 from training.published_families import read_family_shape
 from training.published_names import EMBEDDING, HEAD, parameters
 from training.shapes import OWN_FAMILY, ModelShape
+from training.tokenizer import Tokenizer
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 DTYPES = ("F32", "F16", "BF16")
 MOST_HEADER_BYTES = 16 * 2**20  # that of the largest published model has some hundred thousand
-MOST_INDEX_BYTES = 64 * 2**20
+MOST_INDEX_BYTES, MOST_TENSORS = 64 * 2**20, 100_000  # that of Gemma 3 27b names some 1250
 NAMED = 5  # tensors that a message lists
 # Where the text model begins: alone, and within a model that sees images, as published and as transformers 5 saves it.
 PREFIXES = {"model.": "", "language_model.model.": "language_model.", "model.language_model.": ""}  # and its head's
@@ -48,19 +49,26 @@ class Tensor:
             return file.get_slice(self.name)[begin:end]
 
 
+@readable()
 def check_weights(name: str, family: str) -> ModelShape | None:
     """The shape of installed weights, None for another family than ours, whose tensors nobody looks at here.
 
-    Raises Invalid when they are not whole, or no model of ours; reads no more of them than their headers.
+    Raises Invalid when they are not whole, or no model of ours, or their tokenizer is none; reads no more of the
+    tensors than their headers.
     """
     directory = find_weights(name)
     if not (directory / TOKENIZER_FILE).is_file():
         raise unusable(f"{directory} has no {TOKENIZER_FILE}", "weights_missing")
-    if family != OWN_FAMILY:
+    shape = None
+    if family == OWN_FAMILY:
+        shape = read_shape(directory)
+        text_tensors(directory, shape)
+    else:
         read_family_shape(directory, family)
-        return None
-    shape = read_shape(directory)
-    text_tensors(directory, shape)
+    try:
+        Tokenizer.load(directory / TOKENIZER_FILE)
+    except Invalid as invalid:
+        raise unusable(invalid.faults[0].msg)
     return shape
 
 
@@ -72,6 +80,9 @@ def text_tensors(directory: Path, shape: ModelShape) -> dict[str, Tensor]:
     prefix = next((prefix for prefix in PREFIXES if f"{prefix}{EMBEDDING}" in found), None)
     if prefix is None:
         raise unusable(f"{directory} holds no Gemma 3 language model: no tensor is called model.{EMBEDDING}")
+    if shape.layers > len(found):  # before a name is made for each
+        msg = f"{directory / 'config.json'} means {shape.layers} layers, more than there are tensors ({len(found)})"
+        raise unusable(msg)
     wanted = {name: size for parameter in parameters(shape) for name, size in parameter.tensors.items()}
     names = {f"{prefix}{name}": name for name in wanted} | {f"{PREFIXES[prefix]}{HEAD}": HEAD}
     sizes = wanted | {HEAD: wanted[EMBEDDING]}
@@ -108,7 +119,7 @@ def _tensors(directory: Path) -> dict[str, Tensor]:
 
 def _index(path: Path) -> Mapping[str, str]:
     """The file of each tensor. A name that leads out of the directory is refused."""
-    places = read_object(path, MOST_INDEX_BYTES).get("weight_map")
+    places = read_object(path, MOST_INDEX_BYTES, MOST_TENSORS).get("weight_map")
     if not isinstance(places, Mapping) or not places:
         raise unusable(f"{path} has no weight_map")
     for file in places.values():

@@ -50,6 +50,7 @@ BEGIN = Segment("<bos>", control=True)
 LEARNED_ROWS, LEARNED_CHARACTERS = 20_000, 40_000_000
 LONGEST_WORD = 1_000  # characters without a space, or of space alone: merging takes the square of a word's length
 TOO_LONG = re.compile(rf"(\S{{{LONGEST_WORD}}}|\s{{{LONGEST_WORD}}})")
+TRIAL = "\0x é"  # what is in few vocabularies: some tokenizers fail only on a text with it
 TOKENIZER_VERSION = 2  # goes up whenever `tokenizer_for` gives another tokenizer for the same arguments
 
 
@@ -97,6 +98,10 @@ class Tokenizer:
     def __init__(self, backend: Backend):
         """`backend` has all SPECIAL_TOKENS, or another family's; it is a learned one or of a published construction."""
         backend.encode_special_tokens = True  # a turn token within text is text
+        # What a published file says of the texts its model was once taught with would cut, pad and vary our rows.
+        backend.no_truncation()
+        backend.no_padding()
+        backend.model.dropout = None
         self._backend, self._names = backend, _names_in(backend) or SPECIAL_TOKENS
         self._is_byte_level = not backend.model.byte_fallback
         self._encode_text = Pieces(backend).encode if _is_learned(backend) else self._by_backend
@@ -126,14 +131,17 @@ class Tokenizer:
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
         """Reads what `save` wrote, or a published tokenizer.json. Raises Invalid when the file is neither."""
-        text = path.read_text(encoding="utf-8")
         try:
-            backend = Backend.from_str(text)
+            backend = Backend.from_str(path.read_text(encoding="utf-8"))
+            if not (wrong := _fault_of(backend)):
+                tokenizer = cls(backend)
+                tokenizer._by_backend(TRIAL)
+                return tokenizer
+        except OSError:
+            raise
         except Exception as error:  # the backend raises bare Exception
-            raise Invalid(Fault(("tokenizer",), f"{path} is no tokenizer: {error}", "tokenizer"))
-        if wrong := _fault_of(backend):
-            raise Invalid(Fault(("tokenizer",), f"{path} {wrong}", "tokenizer"))
-        return cls(backend)
+            wrong = f"is no tokenizer: {error}"
+        raise Invalid(Fault(("tokenizer",), f"{path} {wrong}", "tokenizer"))
 
     def save(self, path: Path) -> None:
         write_atomic(path, self._backend.to_str(pretty=True))

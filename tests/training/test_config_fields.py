@@ -111,7 +111,8 @@ def run(config: TrainConfig, place: Path) -> tuple[Counter, set[str]]:
 def computed(config: TrainConfig) -> str:
     """An update of our own engine, operation by operation."""
     learner = own_engine(config, 300, 6)
-    return str(jax.make_jaxpr(learner.step)(jax.eval_shape(learner.like), first_batch(config)))
+    arguments = learner.step.arguments(jax.eval_shape(learner.like), first_batch(config))
+    return str(learner.step.compiled.trace(*arguments).jaxpr)
 
 
 def adapters_of(config: TrainConfig) -> Any:

@@ -78,14 +78,18 @@ def test_tunix_is_found_as_soon_as_it_is_installed(tmp_path):
 
 
 def test_plugins_for_accelerators_are_found_without_jax(tmp_path, monkeypatch):
-    python = Path(sys.executable)
+    python = tmp_path / "this"  # an interpreter that was not asked yet
+    python.symlink_to(sys.executable)
     assert may_use_accelerator(interpreter(tmp_path / "python", "True"))
     assert not may_use_accelerator(interpreter(tmp_path / "without", "False"))
     (tmp_path / "jax_plugins").mkdir()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    may_use_accelerator.cache_clear()
     assert may_use_accelerator(python)
-    may_use_accelerator.cache_clear()
+
+
+def test_an_interpreter_that_did_not_answer_is_asked_again(tmp_path):
+    assert may_use_accelerator(tmp_path / "later")
+    assert not may_use_accelerator(interpreter(tmp_path / "later", "False"))
 
 
 def test_this_environment_can_be_asked_without_importing_jax():

@@ -46,6 +46,12 @@ def test_longer_and_more_sequences_at_once_take_more(change):
     assert memory(**change).activations > memory().activations
 
 
+def test_an_update_of_many_parts_is_held_whole_before_it_is_computed():
+    parts = memory(training={"steps": 1, "microbatch": 2, "batch_size": 1024, "gradient_accumulation": 1024})
+    assert parts.activations == memory().activations
+    assert parts.batch > 2**30
+
+
 def test_a_mesh_splits_what_is_kept_and_gathers_what_is_used():
     alone, shared = memory(), memory(8, mesh={"fsdp": 8})
     assert (shared.devices, shared.parameters) == (8, alone.parameters // 8)

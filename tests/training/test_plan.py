@@ -84,3 +84,12 @@ def test_the_tokenizer_never_sees_what_is_held_out(tmp_path):
 def test_nothing_to_train_on_is_an_error():
     with pytest.raises(Invalid, match="no row of the 1 is in the train split"):
         plan(CONFIG, [row("asked", "test")])
+
+
+def test_epochs_are_no_more_updates_than_steps_may_be(monkeypatch):
+    monkeypatch.setattr("training.plan.MAX_UPDATES", 5)
+    many = TrainConfig.from_dict({"training": {"epochs": 6, "batch_size": 1}, "data": {"max_length": 256}}).resolved(
+        seed=1
+    )
+    with pytest.raises(Invalid, match=r"^training\.epochs: are 6 updates of 1 sequences an epoch; at most 5 are done"):
+        plan(many, [row("taught", "train")])

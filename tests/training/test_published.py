@@ -1,6 +1,8 @@
 """config.json of published weights: real ones, and those of models that ours is not."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -152,6 +154,12 @@ def test_a_directory_may_be_a_link_to_where_large_files_are_kept(home):
     (home / "weights" / "linked").symlink_to(home / "elsewhere")
     assert installed() == ["linked"]
     assert find_weights("linked") == home / "weights" / "linked"
+
+
+def test_what_no_config_can_name_is_not_listed(home):
+    for name in (b"\xff", b"my model", b".hidden"):
+        shutil.copytree(home / "weights" / "small", home / "weights" / os.fsdecode(name))
+    assert installed() == ["small"]
 
 
 def test_a_fingerprint_changes_with_any_file_that_says_what_the_model_is(home):

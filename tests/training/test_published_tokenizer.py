@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from tokenizers import Tokenizer as Backend
 from tokenizers import models
@@ -50,6 +52,25 @@ def test_a_saved_copy_encodes_alike(tokenizer, tmp_path):
     tokenizer.save(tmp_path / "tokenizer.json")
     again = Tokenizer.load(tmp_path / "tokenizer.json")
     assert again.encode_prompt("7 é <pad>", "Add") == tokenizer.encode_prompt("7 é <pad>", "Add")
+
+
+def test_nothing_in_a_file_cuts_pads_or_varies_the_rows(tokenizer, tmp_path):
+    limited = Backend.from_str(BACKEND.to_str())
+    limited.enable_truncation(3)
+    limited.enable_padding(length=9)
+    limited.model.dropout = 0.9
+    limited.save(str(tmp_path / "tokenizer.json"))
+    assert json.loads((tmp_path / "tokenizer.json").read_text())["truncation"]
+    for row in ROWS[:5]:
+        ids, _ = Tokenizer.load(tmp_path / "tokenizer.json").encode_row(row, TRACE_SFT, "Show your work")
+        assert ids.tolist() == tokenizer.encode_row(row, TRACE_SFT, "Show your work")[0].tolist()
+
+
+def test_a_tokenizer_that_fails_on_unknown_characters_only_is_refused(tmp_path):
+    text = BACKEND.to_str().replace('"unk_token":"<unk>"', '"unk_token":"nope"').replace("<0xC3>", "<byte>")
+    (tmp_path / "tokenizer.json").write_text(text)
+    with pytest.raises(Invalid, match="is no tokenizer: Unk token `nope` not found"):
+        Tokenizer.load(tmp_path / "tokenizer.json")
 
 
 @pytest.mark.parametrize(

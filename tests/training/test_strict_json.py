@@ -47,6 +47,13 @@ def test_a_sound_file_is_read_whatever_its_dress(data):
     assert [value for _, value in read(data)] == [{"a": 1}, {"a": 2}]
 
 
+def test_more_keys_are_read_where_more_are_asked_for():
+    value = {f"tensor {number}": "x" * 900 for number in range(340)}
+    assert parse_json(json.dumps(value), max_keys=340) == value
+    with pytest.raises(Invalid, match="has 340 keys; at most 339 are read"):
+        parse_json(json.dumps({"map": value}), max_keys=339)
+
+
 @pytest.mark.parametrize("data", [b"", b"\n\n \n", b"\xef\xbb\xbf"], ids=["empty", "blank lines only", "BOM only"])
 def test_a_file_without_data_says_so(data):
     ((line, result),) = read(data)

@@ -111,8 +111,9 @@ def test_every_digit_is_one_token():
     assert sum(TOKENIZER.decode([i]).isdigit() for i in ids) == 14
 
 
-def test_a_file_that_is_no_tokenizer_is_refused(tmp_path):
-    (tmp_path / "tokenizer.json").write_text("{}")
+@pytest.mark.parametrize("data", [b"{}", b"\xff\xfe"], ids=["an empty object", "no text"])
+def test_a_file_that_is_no_tokenizer_is_refused(data, tmp_path):
+    (tmp_path / "tokenizer.json").write_bytes(data)
     with pytest.raises(Invalid, match="is no tokenizer"):
         Tokenizer.load(tmp_path / "tokenizer.json")
 

@@ -20,8 +20,8 @@ from training.engine import weights
 from training.engine.weights import load_params, save_published
 from training.errors import Invalid
 from training.published_names import parameters
-from training.shapes import OWN_FAMILY, ModelShape
-from training.tensor_files import check_weights
+from training.shapes import FAMILIES, OWN_FAMILY, ModelShape
+from training.tensor_files import check_weights, text_tensors
 
 PARAMS = random_params(SHAPE)
 EMBEDDING = "model.embed_tokens.weight"
@@ -177,22 +177,50 @@ INDEX_DAMAGES = {
     "out of the directory": (point(NORM, "../model.safetensors"), "which is no safetensors file beside it"),
     "no safetensors": (point(NORM, "model.bin"), "which is no safetensors file beside it"),
     "no name": (point(NORM, 7), "which is no safetensors file beside it"),
+    "a name that no file can have": (point(NORM, f"{'x' * 300}.safetensors"), "cannot be read: File name too long"),
     "in another shard": (point(NORM, "model-00001-of-00007.safetensors"), "not in the files it names: model.norm"),
 }
 
 
 @pytest.mark.parametrize(("damage", "message"), INDEX_DAMAGES.values(), ids=INDEX_DAMAGES)
-def test_an_index_that_does_not_hold_is_refused(sharded, damage, message):
+def test_an_index_that_does_not_hold_is_refused(sharded, damage, message, monkeypatch):
     damage(sharded)
+    install(sharded, monkeypatch)
     with pytest.raises(Invalid, match=message):
-        load_params(sharded, SHAPE)
+        check_weights("mine", OWN_FAMILY)
+
+
+def test_as_many_tensors_as_the_larger_sizes_have_are_found_by_their_index(tmp_path, monkeypatch):
+    shape = replace(SHAPE, layers=26)  # as 1b: 340 tensors
+    monkeypatch.setattr(weights, "SHARD_BYTES", 200_000)
+    save_published(tmp_path / "sharded", random_params(shape), shape, TOKENIZER)
+    assert len(text_tensors(tmp_path / "sharded", shape)) == 340
+
+
+def test_more_layers_than_tensors_are_refused_without_naming_each(published):
+    with pytest.raises(Invalid, match=r"config\.json means 2147483647 layers, more than there are tensors"):
+        text_tensors(published, replace(SHAPE, layers=2**31 - 1))
+
+
+def install(directory: Path, monkeypatch) -> None:
+    home = directory.parent / "home"
+    monkeypatch.setenv("TUNIXRT_HOME", str(home))
+    (home / "weights").mkdir(parents=True)
+    (home / "weights" / "mine").symlink_to(directory)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_tokenizer_that_is_none_is_refused_with_the_weights_it_came_with(family, published, monkeypatch):
+    install(published, monkeypatch)
+    monkeypatch.setattr("training.tensor_files.read_family_shape", lambda directory, family: None)
+    (published / "tokenizer.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(Invalid, match=r"tokenizer\.json is no tokenizer") as caught:
+        check_weights("mine", family)
+    assert caught.value.faults[0].loc == ("model", "weights")
 
 
 def test_installed_weights_are_checked_before_anything_begins(published, monkeypatch):
-    home = published.parent / "home"
-    monkeypatch.setenv("TUNIXRT_HOME", str(home))
-    (home / "weights").mkdir(parents=True)
-    (home / "weights" / "mine").symlink_to(published)
+    install(published, monkeypatch)
     assert check_weights("mine", OWN_FAMILY) == SHAPE
     change(**{NORM: None})(published)
     with pytest.raises(Invalid, match="tensors are missing"):
