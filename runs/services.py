@@ -1,6 +1,7 @@
 """What every face asks of this room: launch, cancel, do again, examine again, compare, rank."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from training.errors import Fault, Invalid, echo
 from training.json_rules import text_faults
 from training.memory import require_memory, run_memory
 from training.plan import RunPlan, plan
+from training.request_fields import within
 from training.results import Comparison, compare
 from training.shapes import OWN_FAMILY
 from training.tensor_files import check_weights
@@ -69,7 +71,7 @@ def launch_run(
     that is not installed.
     """
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
-    name = _checked_name(name) or f"{dataset.key} · {config_name or resolved.model.name}"
+    name = _checked_name(name) or f"{dataset.key} · {config_name or resolved.model.name}"[:MAX_NAME]
     return _create(
         by,
         reason="launched",
@@ -93,9 +95,11 @@ def plan_run(
 ) -> RunPlan:
     """The sizes of the run that `launch_run` would start, and how long it would take at the pace of the newest
     completed run that computed alike. Stores nothing. Raises what `launch_run` raises, and Invalid
-    when the rows do not fit the config."""
+    when the rows do not fit the config, Unavailable when they are gone."""
     dataset, resolved = _checked(dataset_key, config, config_name, seed, engine)
-    planned = plan(resolved, read_dataset(dataset.rows_path), engine=engine)
+    dataset.check_readable()
+    with _faults_in_config():
+        planned = plan(resolved, read_dataset(dataset.rows_path), engine=engine)
     pace = Run.objects.pace(resolved.to_dict(), engine)
     return replace(planned, seconds=planned.tokens / pace) if pace else planned
 
@@ -234,18 +238,25 @@ def _checked_config(config: dict | None, config_name: str | None, engine: str) -
     if (config is None) == (config_name is None):
         raise Invalid(Fault(("config",), "give exactly one of config and config_name", "missing_field"))
     named = None if config_name is None else named_config(config_name)
-    try:
+    with _faults_in_config():
         checked = named or TrainConfig.from_dict(config)
         check_engine(checked, engine)
         if checked.model.weights:
             check_weights(checked.model.weights, checked.model.family)
         _check_memory(checked, engine)
-    except Invalid as invalid:
-        raise Invalid(Fault(("config", *fault.loc), fault.msg, fault.type) for fault in invalid.faults)
     if checked.eval.evalset is not None:
         msg = "is a file, which only offline runs read; name an evalset of this installation when you launch"
         raise Invalid(Fault(("config", "eval", "evalset"), msg, "wrong_value"))
     return checked
+
+
+@contextmanager
+def _faults_in_config() -> Iterator[None]:
+    """Faults found inside stand in the field `config` of the request."""
+    try:
+        yield
+    except Invalid as invalid:
+        raise Invalid(within(invalid, "config"))
 
 
 def _check_memory(config: TrainConfig, engine: str) -> None:

@@ -307,7 +307,7 @@ def test_a_plan_tells_what_each_device_holds_and_how_many_there_are(client_in, d
     assert "devices" not in alone
     found = services.plan_run(dataset_key=dataset.key, config=TINY | {"mesh": {"data": 1, "fsdp": 2}})
     shown = render_to_string("runs/_plan.html", {"plan": found})
-    assert re.search(r"gathered parameters \S+\sMB \(each × 2 devices\), the copy", shown)
+    assert re.search(r"gathered parameters \S+\sMB \(each × 2 devices\), the batch", shown)
 
 
 def test_a_plan_tells_the_time_at_the_pace_of_the_newest_run(client_in, dataset):
