@@ -92,9 +92,9 @@ def test_a_run_that_does_not_fit_the_machine_is_refused_with_what_it_needs(datas
 
 def test_the_memory_of_the_machine_judges_no_run_that_may_find_a_gpu(dataset, settings, monkeypatch):
     settings.RUN_MEMORY_BYTES, settings.RUN_DEVICE = 2**20, "auto"
-    monkeypatch.setattr(services, "may_use_accelerator", lambda python: python == Path(sys.executable))
+    monkeypatch.setattr(services.launching, "may_use_accelerator", lambda python: python == Path(sys.executable))
     assert services.launch_run(dataset_key=dataset.key, config=TINY).status == "pending"
-    monkeypatch.setattr(services, "may_use_accelerator", lambda python: False)
+    monkeypatch.setattr(services.launching, "may_use_accelerator", lambda python: False)
     with pytest.raises(Invalid, match="this machine has"):
         services.launch_run(dataset_key=dataset.key, config=TINY)
 

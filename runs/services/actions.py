@@ -1,0 +1,74 @@
+"""What is done with a run that is there: cancel it, do it again, examine it again."""
+
+from django.db import transaction
+
+from runs import tasks
+from runs.models import Run
+from runs.services.launching import create, require_engine
+from training.shapes import OWN_FAMILY
+from tunixrt.jobs import work
+from tunixrt.jobs.work import enqueue
+from tunixrt.lib.errors import Conflict
+
+RETRIED = (Run.Status.TRAINING_FAILED, Run.Status.EVALUATION_FAILED, Run.Status.CANCELLED)
+RESUMED = (Run.Status.TRAINING_FAILED, Run.Status.CANCELLED)
+TRAINED = (Run.Status.COMPLETED, Run.Status.EVALUATION_FAILED)
+
+
+def cancel_run(*, run: Run, by=None) -> None:
+    """Cancels an open run: at once while it waits, else as soon as its worker has stopped the child."""
+    with transaction.atomic():
+        job = run.job
+        if job is None or not job.is_open:
+            raise Conflict(f"{run} is {run.state}: there is nothing to cancel.", code="wrong_state")
+        if job.cancel_requested:
+            return
+        run.note("asked to cancel", by)
+        work.cancel(job)
+        if not job.cancel_requested:
+            raise Conflict(f"{run} finished this stage at this very moment. Look again.", code="wrong_state")
+
+
+def retry_run(*, run: Run, by=None) -> Run:
+    """A new run with the config, seed and data of one that did not come to its end."""
+    _require(run, RETRIED, "retried; a run that came to its end can be replayed")
+    return _again(run, Run.Origin.RETRY, by)
+
+
+def resume_run(*, run: Run, by=None) -> Run:
+    """A new run that goes on from the newest checkpoint of one that was cancelled or failed in training."""
+    _require(run, RESUMED, "resumed")
+    if not run.has_checkpoint:
+        raise Conflict(f"{run} sealed no checkpoint to resume from. Retry it.", code="no_checkpoint")
+    return _again(run, Run.Origin.RESUME, by)
+
+
+def replay_run(*, run: Run, by=None) -> Run:
+    """A new run that does again what a trained one did, to see that the same comes out."""
+    _require(run, TRAINED, "replayed")
+    return _again(run, Run.Origin.REPLAY, by)
+
+
+def evaluate_run(*, run: Run, by=None) -> Run:
+    """Examines a trained run again; the rows replace those it has once they are whole."""
+    _require(run, TRAINED, "examined")
+    if run.config["model"]["family"] != OWN_FAMILY:
+        require_engine(Run.Engine.TUNIX)
+    with transaction.atomic():
+        run.move(Run.Status.EVALUATING, reason="to be examined again", by=by, error="")
+        enqueue(tasks.EvaluateRun.kind, target=run.pk, created_by=by)
+    return run
+
+
+def _again(parent: Run, origin: str, by) -> Run:
+    """A new run of what `parent` was a run of. Raises Unavailable when its engine is not installed any more."""
+    require_engine(parent.engine)
+    same = ("name", "engine", "dataset", "evalset", "config", "config_sha256", "seed")
+    fields = {name: getattr(parent, name) for name in same}
+    return create(by, reason=f"{origin} of {parent.pk}", parent=parent, origin=origin, **fields)
+
+
+def _require(run: Run, allowed: tuple[str, ...], what: str) -> None:
+    run.refresh_from_db(fields=["status"])
+    if run.status not in allowed:
+        raise Conflict(f"{run} is {run.state}: it cannot be {what}.", code="wrong_state")

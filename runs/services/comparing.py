@@ -1,0 +1,84 @@
+"""Runs beside each other: two on the same items, all on one evalset, what differs in two configs."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from datasets_app.models import EvalSet
+from runs.models import Evaluation, Run
+from training.config import TrainConfig
+from training.errors import Invalid
+from training.results import Comparison, compare
+from tunixrt.lib.errors import Conflict, Rule
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run's place among those examined on the same items: one more than the number of runs surely better."""
+
+    rank: int
+    run: Run
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two runs on the same items: what differs in their configs, and which items they answer differently."""
+
+    base: Run
+    other: Run
+    config: list[tuple[str, Any, Any]]  # dotted path, base's value, other's value; the engine too
+    results: Comparison
+
+
+def compare_runs(*, base: Run, other: Run) -> RunComparison:
+    """Two trained models on the same items. Raises Conflict when one has no results, Rule when the items differ."""
+    rows = [_rows_after(run) for run in (base, other)]
+    if base.evalset_id != other.evalset_id:
+        raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
+    return RunComparison(base, other, config_difference(base, other), compare(*rows))
+
+
+def leaderboard(*, evalset: EvalSet) -> list[Standing]:
+    """Completed runs on exactly these items, the newest of each dataset, engine and config; best first.
+
+    A run is surely better when its whole interval lies above the other's: intervals that overlap are a tie.
+    """
+    newest: dict[tuple, Run] = {}
+    for run in Run.objects.examined_on(evalset).with_dataset().newest_first():
+        newest.setdefault((run.dataset_id, run.engine, run.config_sha256), run)
+    scored = [run for run in newest.values() if run.metrics["answer_correctness"] is not None]
+    runs = sorted(scored, key=lambda run: -run.metrics["answer_correctness"])
+    spans = {run.pk: run.metrics["answer_correctness_interval"] for run in runs}
+    return [Standing(1 + sum(low > spans[run.pk][1] for low, _ in spans.values()), run) for run in runs]
+
+
+def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:
+    """The engine and the fields of two runs' configs that differ; the mesh only says where the same is computed."""
+    mine, theirs = ({"engine": run.engine} | _flat(_as_read_now(run.config)) for run in (base, other))
+    return [
+        (path, mine.get(path), theirs.get(path)) for path in {**mine, **theirs} if mine.get(path) != theirs.get(path)
+    ]
+
+
+def _rows_after(run: Run) -> list[dict]:
+    evaluation = run.evaluations.current().filter(stage=Evaluation.Stage.AFTER).first()
+    if evaluation is None:
+        raise Conflict(f"{run} has no results to compare: it is {run.state}.", code="not_examined")
+    return evaluation.rows()
+
+
+def _as_read_now(config: dict) -> dict[str, Any]:
+    """A stored config with today's defaults for the fields that it lacks; as it is when it can be read no more."""
+    with suppress(Invalid):
+        config = TrainConfig.from_dict(config).to_dict()
+    return {section: fields for section, fields in config.items() if section != "mesh"}
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """The fields in it by dotted path, lists as lists."""
+    if not isinstance(value, dict):
+        return {path: list(value) if isinstance(value, tuple) else value}
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        found |= _flat(inner, f"{path}.{name}" if path else name)
+    return found
