@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from django.conf import settings
@@ -134,7 +133,7 @@ def take_over(run: Run, parent: Path) -> None:
 
 def python_of(engine: str) -> Path:
     """The interpreter whose environment has the engine."""
-    return settings.TUNIX_PYTHON if engine == TUNIX else Path(sys.executable)
+    return settings.TUNIX_PYTHON if engine == TUNIX else settings.RUN_PYTHON
 
 
 def train_argv(run: Run) -> list[str]:

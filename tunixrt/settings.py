@@ -1,6 +1,7 @@
 """One settings file. It starts with nothing configured; the environment changes it: docs/settings.md has every name."""
 
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -202,6 +203,7 @@ RUN_HEARTBEAT_SECONDS = env.number("RUN_HEARTBEAT_SECONDS", 10, minimum=1, maxim
 RUN_LEASE_SECONDS = env.number("RUN_LEASE_SECONDS", 9 * RUN_HEARTBEAT_SECONDS, minimum=3, maximum=7200)
 RUN_GRACE_SECONDS = env.number("RUN_GRACE_SECONDS", min(20, RUN_LEASE_SECONDS // 3), minimum=1, maximum=600)
 RUN_DEVICE = env.choice("RUN_DEVICE", "auto", allowed=("auto", "cpu", "gpu", "tpu"))
+RUN_PYTHON = env.program("RUN_PYTHON", Path(sys.executable))
 TUNIX_PYTHON = env.program("TUNIX_PYTHON", BASE_DIR / ".venv-tunix" / "bin" / "python")
 RUN_MAX_SECONDS = env.number("RUN_MAX_SECONDS", 7 * 24 * 3600, minimum=60, maximum=365 * 24 * 3600)
 RUN_MEMORY_BYTES = env.number("RUN_MEMORY_BYTES", machine_memory() or 2**50, minimum=2**20, maximum=2**50)

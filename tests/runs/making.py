@@ -1,15 +1,12 @@
 """Runs in the states that tests want. Only the child's work is left out: its files are written here instead."""
 
-from collections.abc import Callable
-
 from runs import verdicts
 from runs.models import Run
 from runs.services import launch_run
+from tests.examination import Right, write_files
 from training.canonical import canonical_json
 from training.evalsets import read_evalset
-from training.files import append_line, write_atomic, write_json_atomic
-from training.judges import JUDGES, judge_output
-from training.results import compare, delta_report, summarise
+from training.files import append_line
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
 
@@ -39,7 +36,7 @@ def end(run: Run, status: str = Job.Status.DONE, error: str = "") -> Run:
     return run
 
 
-def completed(dataset, *, right: Callable[[int], bool] = lambda i: True, config=TINY, **launch) -> Run:
+def completed(dataset, *, right: Right = lambda i: True, config=TINY, **launch) -> Run:
     """A run that was wrong on everything before training and is right after on the items whose index `right` takes."""
     run = end(launch_run(dataset_key=dataset.key, config=config, **launch))
     write_examination(run, before=lambda i: False, after=right)
@@ -47,29 +44,12 @@ def completed(dataset, *, right: Callable[[int], bool] = lambda i: True, config=
     return end(run)
 
 
-def write_examination(run: Run, *, before: Callable[[int], bool], after: Callable[[int], bool], step: int = 4) -> None:
+def write_examination(run: Run, *, before: Right, after: Right, step: int = 4) -> None:
     """The files that an examination leaves."""
-    items = read_evalset(run.evalset.path)
-    recipe = run.config["data"]["recipe"]
-    stages = [[_row(item, recipe, right(i)) for i, item in enumerate(items)] for right in (before, after)]
-    for name, rows in zip(("before", "after"), stages, strict=True):
-        write_atomic(run.directory / f"eval_{name}.jsonl", "".join(canonical_json(row) + "\n" for row in rows))
-    earlier, later = map(summarise, stages)
-    summary = {
-        "run_id": str(run.pk),
-        "checkpoint_step": step,
-        "evalset": run.evalset.name,
-        "evalset_sha256": run.evalset.sha256,
-        "seed": run.seed,
-        **later,
-        "judges": {judge.name: judge.version for judge in JUDGES.values()},
-        "generated_tokens": 9 * len(items),
-        "wall_time_s": 1.5,
-        "before": {name: earlier[name] for name in ("metrics", "intervals")},
-        "comparison": compare(*stages).to_dict(),
-    }
-    write_atomic(run.directory / "delta_report.md", delta_report(*stages, title="test"))
-    write_json_atomic(run.directory / "eval.json", summary)
+    about = {"run_id": str(run.pk), "seed": run.seed}
+    about |= {"evalset": run.evalset.name, "evalset_sha256": run.evalset.sha256}
+    items, recipe = read_evalset(run.evalset.path), run.config["data"]["recipe"]
+    write_files(run.directory, items, recipe=recipe, before=before, after=after, step=step, **about)
 
 
 def write_losses(run: Run, losses: list[float], *, elapsed_s: float = 2.0) -> None:
@@ -81,11 +61,3 @@ def write_losses(run: Run, losses: list[float], *, elapsed_s: float = 2.0) -> No
         line |= {"peak_memory_bytes": 2**30}
         append_line(run.directory / "metrics.jsonl", canonical_json(line))
         append_line(run.directory / "train.log", f"2026-01-01T00:00:00Z step {step} loss {loss}")
-
-
-def _row(item: dict, recipe: str, right: bool) -> dict:
-    steps = "".join(f"{i}. {step['content']}\n" for i, step in enumerate(item["steps"], start=1))
-    output = f"Reasoning:\n{steps}Answer: {item['expected_answer']}" if right else "Reasoning:\n1. a guess\nAnswer: no"
-    question = {name: item[name] for name in ("id", "prompt", "expected_answer")}
-    verdict = judge_output(item, output, recipe)
-    return {**question, "output": output, **verdict, "output_tokens": 9, "finish_reason": "stop", "loss": 1.5 - right}

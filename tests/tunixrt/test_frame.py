@@ -39,6 +39,7 @@ def test_training_needs_no_django():
         ("TRACE_MAX_BYTES", "-1", "whole number"),
         ("DEBUG", "maybe", "one of true, false"),
         ("RUN_DEVICE", "abacus", "one of auto, cpu, gpu, tpu"),
+        ("RUN_PYTHON", "/no/python", "the path of a program"),
         ("TUNIX_PYTHON", "/no/python", "the path of a program"),
         ("APP_ENV", "prod", "one of laptop, production"),
         ("RUN_LEASE_SECONDS", "5", "at least three times RUN_HEARTBEAT_SECONDS"),
