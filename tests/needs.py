@@ -38,6 +38,13 @@ def no_services() -> str | None:
     return None
 
 
+def no_servers() -> str | None:
+    found = shutil.which("redis-server") and any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return (
+        None if found else "redis-server and PostgreSQL's initdb are not installed: apt install redis-server postgresql"
+    )
+
+
 def no_browser() -> str | None:
     return None if chromium() else "Chromium is not installed"
 
@@ -52,5 +59,5 @@ def no_ungar() -> str | None:
     return None if find_spec("ungar") else f"UNGAR itself is not installed; a recording stands in for it: {INSTALL}"
 
 
-MISSING = {"services": no_services, "browser": no_browser, "peers": no_peers}
+MISSING = {"services": no_services, "servers": no_servers, "browser": no_browser, "peers": no_peers}
 OPTIONAL = {"ungar": no_ungar}  # what CI may lack as well

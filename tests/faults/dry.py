@@ -1,4 +1,4 @@
-"""A trainer and examiner that computes a chain of hashes in a model's place: `dry.py -m training.train_jax …`.
+"""A trainer and examiner that computes a chain of hashes in a model's place; `start_dry` is its command line.
 
 Towards its supervisor it is the real one: lifeline, journal, record, sealed checkpoints, resume from the newest that
 verifies, the files of an examination. A loss follows from the seed, the rows and the loss before it, so a lost, doubled
@@ -16,33 +16,9 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from hashlib import sha256
 from pathlib import Path
-from types import ModuleType
-
-ROOT = Path(__file__).resolve().parents[2]
-PACE = 0.03
-
-
-class Unused(ModuleType):
-    """Takes the place of a library that is imported and not used here: a third of a second a start."""
-
-    def __getattr__(self, name: str) -> "Unused":
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Unused(name)
-
-    def __call__(self, *arguments: object) -> "Unused":
-        return self
-
-    __or__ = __ror__ = __getitem__ = __call__
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-    sys.modules |= {name: Unused(name) for name in ("training.plan", "training.tensor_files", "training.published")}
 
 from training import lifeline
 from training.command import outcome
@@ -51,6 +27,7 @@ from training.journal import Journal, Update
 from training.lifeline import Failure, run_lock
 
 MANIFEST = "MANIFEST.json"
+PACE = 0.03
 
 
 def main(argv: list[str]) -> int:
@@ -142,7 +119,11 @@ class Fate:
         for fault in fate.get("faults", ()):
             if fault["at"] == place and fault.get("attempt", self.attempt) == self.attempt:
                 suffer(fault["do"])
+        told = 0.0
         while fate.get("hold") == place and not lifeline.stop_requested():
+            if time.monotonic() - told > 0.5:  # it waits, it does not hang
+                lifeline.emit("phase", message=f"held at {place}")
+                told = time.monotonic()
             time.sleep(0.02)
             fate = self.read()
 
@@ -258,7 +239,3 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--resume", action="store_true")
     return parser.parse_known_args(argv)[0]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))

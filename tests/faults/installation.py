@@ -1,18 +1,182 @@
 """An installation whose runs are dry: tunixrt's real processes, and servers that a test may stop."""
 
+import contextlib
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.faults import dry
+from tests.faults.invariants import FINAL, violations
+from tests.faults.servers import Postgres, Redis
+from tests.needs import ROOT
+from tests.stack import Stack, eventually
+
+DATASET = "chain-v1"
+SETTINGS = {
+    "RUN_HEARTBEAT_SECONDS": "1",
+    "RUN_LEASE_SECONDS": "4",
+    "RUN_GRACE_SECONDS": "2",
+    "RUN_STALL_SECONDS": "3",
+    "RUN_DEVICE": "cpu",
+    "DISK_RESERVE_BYTES": "0",
+}
+LEASE = 4
+
+
+@dataclass
+class Installation(Stack):
+    """A stack whose trainers are `tests.faults.dry`. `fate` says what happens to the run of a seed."""
+
+    redis: Redis | None = None
+    postgres: Postgres | None = None
+    seeds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def tell(self, expression: str) -> Any:
+        """The value of an expression in a process of this installation; see tests.faults.hand."""
+        if "hand" not in self.processes:
+            argv, pipes = [sys.executable, "-m", "tests.faults.hand"], {"stdin": subprocess.PIPE}
+            log = (self.home / "hand.log").open("ab")
+            self.processes["hand"] = subprocess.Popen(
+                argv, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True, **pipes
+            )
+        hand = self.processes["hand"]
+        print(json.dumps(expression), file=hand.stdin, flush=True)
+        answer = json.loads(hand.stdout.readline())
+        assert "error" not in answer, f"{expression}: {answer['error']}"
+        return answer["value"]
+
+    def launch(self, *, steps: int = 24, every: int = 4, **fate: Any) -> str:
+        """Launches a run with a fate of its own."""
+        seed = next(self.seeds)
+        self.fate(seed, **fate)
+        return self.tell(f"looking.launch({DATASET!r}, {seed}, {steps}, {every})")
+
+    def fate(self, seed: int, **fate: Any) -> None:
+        (self.home / "dry").mkdir(exist_ok=True)
+        aside = self.home / "dry" / f".{seed}"
+        aside.write_text(json.dumps(fate))
+        aside.rename(self.home / "dry" / f"{seed}.json")
+
+    def seed(self, run_id: str) -> int:
+        return self.look(run_id)["seed"]
+
+    def cancel(self, run_id: str) -> str:
+        return self.tell(f"looking.cancel({run_id!r})")
+
+    def look(self, run_id: str) -> dict[str, Any]:
+        return self.tell(f"looking.look({run_id!r})")
+
+    def directory(self, run_id: str) -> Path:
+        return self.home / "artifacts" / "training_runs" / run_id
+
+    def updates(self, run_id: str) -> int:
+        """How many updates its curve has now."""
+        file = self.directory(run_id) / "metrics.jsonl"
+        return file.read_bytes().count(b"\n") if file.exists() else 0
+
+    def under_way(self, run_id: str, updates: int = 6) -> None:
+        eventually(lambda: self.updates(run_id) >= updates, 60, f"run {run_id} has done {updates} updates")
+
+    def trainer(self, run_id: str) -> int:
+        """The process that trains or examines a run now, as it noted itself."""
+        lines = (self.home / "dry" / f"{run_id}.lives").read_text().split()
+        return int(lines[-1])
+
+    def worker_of(self, run_id: str) -> str:
+        """The name of the worker whose pool child holds a run."""
+        pid = int(self.tell(f"jobs.Job.objects.for_target({run_id!r}).first().worker").rpartition(":")[2])
+        parent = parent_of(pid)
+        return next(name for name, process in self.processes.items() if process.pid in (pid, parent))
+
+    def pool_child_of(self, run_id: str) -> int:
+        return int(self.tell(f"jobs.Job.objects.for_target({run_id!r}).first().worker").rpartition(":")[2])
+
+    def ended(self, run_id: str, seconds: float = 60) -> dict[str, Any]:
+        """What is known of a run when it has ended, with nothing about it that must not be."""
+        eventually(lambda: self.status(run_id) in FINAL, seconds, f"run {run_id} ends")
+        seen = self.look(run_id)
+        with contextlib.suppress(AssertionError):  # a process that was ended is gone a moment later
+            eventually(lambda: not violations(seen, self.home), 2, "all is well")
+        assert not violations(seen, self.home), f"{violations(seen, self.home)}\n{json.dumps(seen, indent=1)}"
+        return seen
+
+    def completed(self, run_id: str, seconds: float = 60) -> dict[str, Any]:
+        seen = self.ended(run_id, seconds)
+        assert seen["status"] == "completed", seen["error"]
+        return seen
+
+    def work_force(self, *names: str) -> None:
+        """Starts those of the workers that are not there, and the sweeper."""
+        for name in names:
+            if name not in self.processes or self.processes[name].poll() is not None:
+                self.start_worker(name)
+        if "sweeper" not in self.processes or self.processes["sweeper"].poll() is not None:
+            self.start_sweeper()
+
+    def stop(self) -> None:
+        hand = self.processes.pop("hand", None)
+        if hand:
+            hand.kill()
+            hand.wait()
+        super().stop()
+
+
+@contextlib.contextmanager
+def installation(kind: str) -> Iterator[Installation]:
+    """A migrated installation with a dataset, `kind` "embedded" or "services", the latter with servers of its own."""
+    top = Path(tempfile.mkdtemp(prefix="tunixrt-faults-"))
+    top.chmod(0o755)  # PostgreSQL runs as another user when the tests run as root
+    home = top / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "CELERY_BROKER_URL")}
+    environment |= SETTINGS | {"TUNIXRT_HOME": str(home), "RUN_PYTHON": str(dry_python(home))}
+    environment |= {"DJANGO_SETTINGS_MODULE": "tunixrt.settings", "LOG_LEVEL": "INFO"}
+    made = Installation(home, environment)
+    try:
+        if kind == "services":
+            made.redis, made.postgres = Redis(top), Postgres(top)
+            environment |= {"DATABASE_URL": made.postgres.url, "CELERY_BROKER_URL": made.redis.url}
+        made.manage("migrate", "--verbosity", "0")
+        made.manage("seed_dataset", "--dataset", DATASET, "--count", "60")
+        yield made
+    finally:
+        made.stop()
+        if made.redis:
+            made.redis.kill()
+        if made.postgres:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                made.postgres.stop()
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def parent_of(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(re.search(r"PPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
+    return 0
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
 
 
 def dry_python(home: Path) -> Path:
     """The program that takes the interpreter's place (RUN_PYTHON); it is this interpreter for everything else."""
-    program = home / "dry_python"
+    program, dry = home / "dry_python", Path(__file__).with_name("start_dry.py")
     program.write_text(
-        "#!/bin/sh\n"
-        f'case "$1 $2" in "-m training.train_jax"|"-m training.eval_run") exec {sys.executable} -E {dry.__file__} "$@";; esac\n'
-        f'exec {sys.executable} "$@"\n'
+        f"""#!/bin/sh
+case "$1 $2" in "-m training.train_jax"|"-m training.eval_run") exec {sys.executable} -E {dry} "$@";; esac
+exec {sys.executable} "$@"
+"""
     )
     program.chmod(0o755)
     return program

@@ -169,9 +169,10 @@ class Job(models.Model):
         """Asks the owner to stop; work that nobody owns is cancelled at once. True when it is cancelled already."""
         with transaction.atomic():
             mine = Job.objects.filter(pk=self.pk)
-            mine.filter(status=self.Status.RUNNING).update(cancel_requested=True)
+            # First, for it holds the row: nobody claims or releases what was neither waiting nor running for a moment.
+            mine.filter(status__in=self.OPEN).update(cancel_requested=True)
             ended = mine.filter(status=self.Status.QUEUED).update(
-                status=self.Status.CANCELLED, cancel_requested=True, finished_at=timezone.now()
+                status=self.Status.CANCELLED, finished_at=timezone.now()
             )
         self.refresh_from_db()
         return bool(ended)
