@@ -31,12 +31,12 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
         "attempt",
         "created_at",
     )
-    list_filter = ("status", "engine", "origin", "dataset")
+    list_filter = ("status", "engine", "origin", ("archived_at", admin.EmptyFieldListFilter), "dataset")
     list_select_related = ("dataset",)
     search_fields = ("id", "name", "dataset__key")
     date_hierarchy = "created_at"
     inlines = (EventInline,)
-    actions = ("cancel", "retry", "evaluate")
+    actions = ("cancel", "retry", "resume", "replay", "clone", "evaluate", "archive", "unarchive", "purge", "delete")
 
     def has_add_permission(self, request, obj=None) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
@@ -71,9 +71,50 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     def retry(self, request: HttpRequest, queryset) -> None:
         self.each(request, queryset, services.retry_run, "retried")
 
+    @admin.action(description="Resume", permissions=["add"])
+    def resume(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.resume_run, "resumed")
+
+    @admin.action(description="Replay", permissions=["add"])
+    def replay(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.replay_run, "replayed")
+
+    @admin.action(description="Clone", permissions=["add"])
+    def clone(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.clone_run, "cloned")
+
     @admin.action(description="Examine again", permissions=["add"])
     def evaluate(self, request: HttpRequest, queryset) -> None:
         self.each(request, queryset, services.evaluate_run, "examined again")
+
+    @admin.action(description="Archive", permissions=["tidy"])
+    def archive(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.archive_run, "archived")
+
+    @admin.action(description="Take back from the archive", permissions=["tidy"])
+    def unarchive(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.unarchive_run, "in the lists again")
+
+    @admin.action(description="Purge: remove the checkpoints", permissions=["tidy"])
+    def purge(self, request: HttpRequest, queryset) -> TemplateResponse | None:
+        return self.ask_first(request, queryset, Run.Removal.PURGE, services.purge_run)
+
+    @admin.action(description="Delete", permissions=["tidy"])
+    def delete(self, request: HttpRequest, queryset) -> TemplateResponse | None:
+        return self.ask_first(request, queryset, Run.Removal.DELETE, services.delete_run)
+
+    def has_tidy_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("runs.delete_run")
+
+    def ask_first(self, request: HttpRequest, queryset, removal: str, service: Callable) -> TemplateResponse | None:
+        """Shows what goes; the button on that page does it."""
+        if "confirmed" in request.POST:
+            self.each(request, queryset, service, f"{removal}d")
+            return None
+        previews = [services.preview_removal(run=run, removal=removal) for run in queryset]
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": f"{removal.capitalize()} runs?"}
+        context |= {"previews": previews, "removal": removal, "bytes": sum(each.size.bytes for each in previews)}
+        return TemplateResponse(request, "admin/runs/run/remove.html", context)
 
     def each(self, request: HttpRequest, queryset, service: Callable, done: str) -> None:
         """Does it with each run and says of each what came of it."""
@@ -83,7 +124,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
             except Refused as refused:
                 messages.error(request, refused.detail)
             else:
-                messages.success(request, f"{run} will be {done}.")
+                messages.success(request, f"{run}: {done}.")
 
 
 @admin.register(Evaluation)

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import schemas, series, services
-from runs.artifacts import content_type, list_artifacts, open_artifact
+from runs.artifacts import content_type, list_artifacts, open_artifact, size_by_kind
+from runs.filters import CHOICES, FILTERS, filtered_runs
 from runs.models import Evaluation, Prediction, Run
 from training.errors import Fault, Invalid, echo
 from tunixrt.jobs.services import once
@@ -22,6 +23,7 @@ from tunixrt.lib.errors import Conflict
 from tunixrt.lib.pagination import WINDOW, page, whole_number
 from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 
+DESCRIBED = {"name", "notes", "tags"}
 LAUNCH = {"dataset_key", "config", "config_name", "seed", "engine", "name", "evalset"}
 MAX_OFFSET = 2**53  # bytes into a file
 
@@ -29,18 +31,18 @@ MAX_OFFSET = 2**53  # bytes into a file
 class Runs(APIView):
     @extend_schema(
         operation_id="runs_list",
-        parameters=[*WINDOW_PARAMETERS, schemas.choice("status", Run.Status.values), schemas.text("dataset_key")],
+        parameters=[
+            *WINDOW_PARAMETERS,
+            *(schemas.choice(name, values) for name, values in CHOICES.items()),
+            *map(schemas.text, ("dataset_key", "tag", "q")),
+        ],
         responses=listing(schemas.Run),
     )
     def get(self, request: Request) -> Response:
+        """Runs, newest first; archived ones only when asked for. `q` is part of a name or an id."""
         query = request.query_params
-        only_known(query, WINDOW | {"status", "dataset_key"})
-        runs = Run.objects.with_dataset().newest_first()
-        if status := choice(query, "status", Run.Status.values):
-            runs = runs.filter(status=status)
-        if "dataset_key" in query:
-            runs = runs.filter(dataset__key=query["dataset_key"])
-        return Response(page(runs, query, Run.to_dict))
+        only_known(query, WINDOW | FILTERS)
+        return Response(page(filtered_runs(query), query, Run.to_dict))
 
     @extend_schema(
         request=schemas.Launch,
@@ -71,6 +73,39 @@ class RunDetail(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         return Response(get_run(run_id).to_dict())
 
+    @extend_schema(request=schemas.Description, responses=schemas.Run)
+    def patch(self, request: Request, run_id: UUID) -> Response:
+        """Changes the name, the notes or the tags; what is not given stays."""
+        body = read_object(body_of(request), DESCRIBED)
+        services.describe_run(run=get_run(run_id), **body, by=request.user)
+        return Response(get_run(run_id).to_dict())
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, run_id: UUID) -> Response:
+        """Removes a closed run with its files and answers. `GET …/removal` tells before what goes."""
+        services.delete_run(run=get_run(run_id), by=request.user)
+        return Response(status=204)
+
+
+class RunClone(APIView):
+    @extend_schema(request=schemas.Clone, responses={202: schemas.Run})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Launches a new run of the same config, data, seed, engine and items, but for what the body changes."""
+        body = dict(read_object(request.data, LAUNCH))
+        if body.get("evalset") is not None:
+            body["evalset"] = services.find_evalset(body["evalset"])
+        run = services.clone_run(run=get_run(run_id), **body, by=request.user)
+        return Response(get_run(run.pk).to_dict(), status=202)
+
+
+class RunRemoval(APIView):
+    @extend_schema(responses=schemas.Removals)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """What a purge and a deletion would take, and which runs stand in their way. Changes nothing."""
+        run = get_run(run_id)
+        previews = (services.preview_removal(run=run, removal=removal) for removal in Run.Removal.values)
+        return Response({"data": [preview.to_dict() for preview in previews]})
+
 
 class RunMetrics(APIView):
     @extend_schema(parameters=[schemas.AFTER], responses=schemas.Points)
@@ -99,8 +134,12 @@ class RunEvents(APIView):
 class RunArtifacts(APIView):
     @extend_schema(responses=schemas.Artifacts)
     def get(self, request: Request, run_id: UUID) -> Response:
+        """The first 2,000 files, and what those listed take by what they are for."""
         artifacts = list_artifacts(get_run(run_id).directory)
-        return Response({"data": [{"path": artifact.path, "size": artifact.size} for artifact in artifacts]})
+        rows = [{"path": artifact.path, "size": artifact.size} for artifact in artifacts]
+        sizes = size_by_kind(artifacts)
+        kinds = {kind: size._asdict() for kind, size in sizes.items()}
+        return Response({"data": rows, "bytes": sum(size.bytes for size in sizes.values()), "kinds": kinds})
 
 
 class RunArtifact(APIView):

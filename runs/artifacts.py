@@ -3,11 +3,13 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 MAX_PATH = 1000  # characters
 MAX_FILES = 2000  # listed
+MAX_MEASURED = 100_000  # files counted
 TEXT = (".json", ".jsonl", ".log", ".md", ".txt", ".yaml")
 
 
@@ -15,6 +17,17 @@ class Artifact(NamedTuple):
     path: str  # within the run's directory
     size: int  # bytes
     modified: float  # seconds since the epoch
+
+
+class Size(NamedTuple):
+    """How much there is; at least that much where MAX_MEASURED files were counted."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+KINDS = {"checkpoints": "checkpoints", "ledger": "metrics", "eval": "evaluation", "delta": "evaluation"}  # by beginning
+ENDINGS = {".log": "logs", "metrics.jsonl": "metrics"}
 
 
 def list_artifacts(root: Path) -> list[Artifact]:
@@ -25,6 +38,37 @@ def list_artifacts(root: Path) -> list[Artifact]:
         if len(found) == MAX_FILES:
             break
     return sorted(found)
+
+
+def size_by_kind(artifacts: list[Artifact]) -> dict[str, Size]:
+    """What the listed files take by what they are for, the largest first."""
+    found: dict[str, Size] = {}
+    for artifact in artifacts:
+        files, size = found.get(kind := kind_of(artifact.path), Size())
+        found[kind] = Size(files + 1, size + artifact.size)
+    return dict(sorted(found.items(), key=lambda pair: -pair[1].bytes))
+
+
+def kind_of(path: str) -> str:
+    """checkpoints, metrics (the ledger among them), evaluation, logs, or record."""
+    begins = (kind for beginning, kind in KINDS.items() if path.startswith(beginning))
+    ends = (kind for ending, kind in ENDINGS.items() if path.endswith(ending))
+    return next(begins, None) or next(ends, "record")
+
+
+def measure(root: Path) -> Size:
+    """All that a removal of `root` takes: hidden files too, links as themselves."""
+    if root.is_symlink():
+        return Size(1, 0)
+    files = size = 0
+    for directory, _, names in os.walk(root):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.lstat(os.path.join(directory, name)).st_size
+                files += 1
+        if files >= MAX_MEASURED:
+            break
+    return Size(files, size)
 
 
 def open_artifact(root: Path, path: str) -> BinaryIO:

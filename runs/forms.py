@@ -33,7 +33,19 @@ RELOAD = {
 
 def config_text(name: str) -> str:
     """A config of the package as a person edits it: without what is left to others."""
-    sections = named_config(name).to_dict()
+    return _edited(named_config(name).to_dict())
+
+
+def initial_of(run: Run) -> dict[str, Any]:
+    """What the form of a clone begins with: all that `run` was."""
+    config = run.config | {"training": run.config["training"] | {"seed": None}}  # the form has a field for it
+    same = {"engine": run.engine, "seed": run.seed, "name": run.name, "evalset": run.evalset_id, "parent": run.pk}
+    text = _edited(config)
+    named = next((name for name in CONFIGS if config_text(name) == text), PREFERRED)
+    return same | {"dataset": run.dataset.key, "config": text, "config_name": named}
+
+
+def _edited(sections: dict[str, dict]) -> str:
     kept = {
         section: {field: value for field, value in fields.items() if value is not None}
         for section, fields in sections.items()
@@ -78,6 +90,7 @@ class LaunchForm(forms.Form):
         label="Examine on",
         empty_label="The dataset's test split, else its valid split",
     )
+    parent = forms.ModelChoiceField(Run.objects.all(), required=False, widget=forms.HiddenInput)
     nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, data: Any = None, **options: Any):
@@ -102,8 +115,8 @@ class LaunchForm(forms.Form):
         """The run, or None with the reasons at their fields. The same form sent twice launches once."""
 
         def start() -> Run:
-            request = self._request("dataset_key", "config", "engine", "seed", "name", "evalset")
-            asked = request | {"evalset": str(request["evalset"] and request["evalset"].pk)}
+            request = self._request("dataset_key", "config", "engine", "seed", "name", "evalset", "parent")
+            asked = request | {name: str(request[name] and request[name].pk) for name in ("evalset", "parent")}
             key = f"form {self.cleaned_data['nonce']} {sha256_hex(canonical_json(asked))}"
             target, _ = once(user=by, key=key, request=asked, create=lambda: services.launch_run(**request, by=by).pk)
             return Run.objects.get(pk=target)

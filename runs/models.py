@@ -1,18 +1,22 @@
 """What was taught, and whether it helped."""
 
+import re
 from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, TextField, Value
+from django.db.models.functions import Cast, Replace
 from django.utils import timezone
 
 from datasets_app.models import Dataset, EvalItem, EvalSet
+from traces.models.trace import MAX_TAG
 from tunixrt.jobs.models import Job
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
+PART_OF_ID = re.compile("[0-9a-f]{4,32}")
 REMEMBERED_RUNS = 200  # among which one that computed alike is looked for
 
 
@@ -30,6 +34,25 @@ class RunQuerySet(models.QuerySet):
     def open(self) -> Self:
         return self.filter(status__in=Run.OPEN)
 
+    def closed(self) -> Self:
+        return self.exclude(status__in=Run.OPEN)
+
+    def shown(self) -> Self:
+        """Those that lists and choices offer: neither archived nor about to be gone."""
+        return self.filter(archived_at__isnull=True).exclude(removal=Run.Removal.DELETE)
+
+    def tagged(self, name: str) -> Self:
+        return self.filter(Exists(RunTag.objects.filter(run=OuterRef("pk"), name=name)))
+
+    def called(self, text: str) -> Self:
+        """Those with `text` in their name, or whose id holds it."""
+        found = Q(name__icontains=text.strip())
+        part = text.strip().replace("-", "").lower()
+        if PART_OF_ID.fullmatch(part):
+            found |= Q(hex__contains=part)
+        digits = Replace(Cast("id", TextField()), Value("-"), Value(""), output_field=TextField())
+        return self.alias(hex=digits).filter(found)
+
     def completed(self) -> Self:
         return self.filter(status=Run.Status.COMPLETED)
 
@@ -45,6 +68,9 @@ class RunQuerySet(models.QuerySet):
     def with_dataset(self) -> Self:
         return self.select_related("dataset", "evalset", "created_by")
 
+    def with_tags(self) -> Self:
+        return self.with_dataset().prefetch_related("tags")
+
 
 class Run(models.Model):
     """One training of one model on one dataset, and its examination.
@@ -55,7 +81,8 @@ class Run(models.Model):
            └──────────────┴──▶ cancelled (from any open status)
 
     A rescue takes training back to pending. `completed` and `evaluation_failed` can go to evaluating again:
-    an examination is repeatable. Retry, resume and replay make a new run with `parent`.
+    an examination is repeatable. Retry, resume, replay and clone make a new run with `parent`.
+    A closed run can be archived, purged (its large files go) and deleted: `runs.services.disposing`.
     """
 
     class Status(models.TextChoices):
@@ -85,6 +112,11 @@ class Run(models.Model):
         RETRY = "retry"
         RESUME = "resume"
         REPLAY = "replay"
+        CLONE = "clone"
+
+    class Removal(models.TextChoices):
+        PURGE = "purge"
+        DELETE = "delete"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200)
@@ -100,6 +132,19 @@ class Run(models.Model):
     error = models.TextField(blank=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.LAUNCH)
+    notes = models.TextField(blank=True, default="", db_default="")
+    noted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    noted_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+    purged_at = models.DateTimeField(null=True, help_text="From then on its checkpoints are gone or going.")
+    removal = models.CharField(
+        max_length=8,
+        choices=Removal,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Asked for and not finished yet.",
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
@@ -145,14 +190,18 @@ class Run(models.Model):
         return any(self.directory.glob("checkpoints/*/MANIFEST.json"))
 
     @property
+    def tag_names(self) -> list[str]:
+        return sorted(tag.name for tag in self.tags.all())
+
+    @property
     def job(self) -> Job | None:
-        """The latest piece of long work for this run: training, then examination."""
+        """The latest piece of long work for this run: training, examination, removal."""
         return Job.objects.for_target(self.pk).first()
 
     def to_dict(self) -> dict[str, Any]:
         """The run as the API and the commands show it."""
         same = ("id", "name", "status", "engine", "origin", "seed", "config", "config_sha256", "metrics", "attempt")
-        times = ("created_at", "started_at", "finished_at")
+        times = ("created_at", "started_at", "finished_at", "archived_at", "purged_at")
         return {
             **{name: getattr(self, name) for name in same},
             "dataset_key": self.dataset.key,
@@ -160,6 +209,8 @@ class Run(models.Model):
             "evalset": self.evalset_id,
             "error": self.error,
             "parent": self.parent_id,
+            "notes": self.notes,
+            "tags": self.tag_names,
             **{name: getattr(self, name) for name in times},
         }
 
@@ -189,6 +240,19 @@ class Run(models.Model):
         self.refresh_from_db(fields=["metrics"])
         self.metrics = self.metrics | news
         Run.objects.filter(pk=self.pk).update(metrics=self.metrics)
+
+
+class RunTag(models.Model):
+    """A word on a run, by the rules of the tags of traces."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=MAX_TAG)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "run"], name="run_tag_once_a_run")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RunEvent(models.Model):

@@ -9,9 +9,9 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from datasets_app.models import EvalSet
+from datasets_app.models import Dataset, EvalSet
 from runs import reading, series, services, verdicts
-from runs.models import Evaluation, Prediction, Run
+from runs.models import Evaluation, Prediction, Run, RunTag
 from runs.pipeline import TrainRun
 from training import results
 from training.comparison import p_text
@@ -22,6 +22,7 @@ from tunixrt.lib.windows import window
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
 DEFAULT_SMOOTHING = 0.6
+MOST_CHOICES = 500  # in a select
 OUTCOMES = {
     "won": {"before": False, "after": True},
     "lost": {"before": True, "after": False},
@@ -89,6 +90,18 @@ class Action:
     label: str
     help: str
     style: str = "second"
+    asks: bool = False  # leads to a page that asks first
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What is done often, and what puts a run out of the way."""
+
+    first: list[Action]
+    away: list[Action]
+
+
+DELETION = Action("run_delete", "Delete…", "Removes it with its files and answers.", asks=True)
 
 
 def live(run: Run) -> Live:
@@ -172,8 +185,10 @@ def steps(prediction: Prediction, run: Run) -> list[reading.Step]:
     return reading.read_steps(prediction.item.prompt, prediction.output, run.config["data"]["recipe"])
 
 
-def actions(run: Run) -> list[Action]:
+def actions(run: Run) -> Actions:
     """What its page offers: only what its state allows."""
+    if run.removal == Run.Removal.DELETE:
+        return Actions([], [DELETION])
     offered = []
     if run.is_open:
         offered.append(Action("run_cancel", "Cancel", "Stops it; the last sealed checkpoint stays.", "danger"))
@@ -181,10 +196,24 @@ def actions(run: Run) -> list[Action]:
         offered.append(Action("run_resume", "Resume", "A new run that goes on from the last checkpoint."))
     if run.status in services.RETRIED:
         offered.append(Action("run_retry", "Retry", "A new run with the same config, seed and data."))
-    if run.status in services.TRAINED:
+    if run.status in services.TRAINED and not run.purged_at:
         offered.append(Action("run_evaluate", "Examine again", "Replaces the present results."))
         offered.append(Action("run_replay", "Replay", "Does it all again, to see that the same comes out."))
-    return offered
+    return Actions(offered, [] if run.is_open else _ways_away(run))
+
+
+def _ways_away(run: Run) -> list[Action]:
+    back = Action("run_unarchive", "Take back", "Lists show it again.")
+    archive = back if run.archived_at else Action("run_archive", "Archive", "Hides it from lists and choices.")
+    purge = Action("run_purge", "Purge…", "Removes its checkpoints; metrics and answers stay.", asks=True)
+    return [archive, *([] if run.purged_at and not run.removal else [purge]), DELETION]
+
+
+def filter_choices() -> dict[str, list]:
+    """What the filters of the list offer."""
+    keys = Dataset.objects.filter(runs__isnull=False).distinct().order_by("key").values_list("key", flat=True)
+    tags = RunTag.objects.order_by("name").values_list("name", flat=True).distinct()
+    return {"status": Run.Status.choices, "dataset_key": keys[:MOST_CHOICES], "tag": tags[:MOST_CHOICES]}
 
 
 def worker_is_alive() -> bool:

@@ -33,9 +33,13 @@ class Run(s.Serializer):
     evalset = s.UUIDField()
     error = s.CharField()
     parent = s.UUIDField(allow_null=True)
+    notes = s.CharField()
+    tags = s.ListField(child=s.CharField())
     created_at = s.DateTimeField()
     started_at = s.DateTimeField(allow_null=True)
     finished_at = s.DateTimeField(allow_null=True)
+    archived_at = s.DateTimeField(allow_null=True)
+    purged_at = s.DateTimeField(allow_null=True, help_text="From then on its checkpoints are gone or going.")
 
 
 class Launch(s.Serializer):
@@ -47,6 +51,18 @@ class Launch(s.Serializer):
     name = s.CharField(required=False)
     evalset = s.UUIDField(required=False, help_text="The dataset's test split, else its valid split, by default.")
     dry_run = s.BooleanField(default=False)
+
+
+class Clone(Launch):
+    dataset_key = s.CharField(required=False)
+    engine = s.ChoiceField(models.Run.Engine.choices, required=False)
+    dry_run = None
+
+
+class Description(s.Serializer):
+    name = s.CharField(required=False)
+    notes = s.CharField(required=False, help_text="At most 10,000 characters.")
+    tags = s.ListField(child=s.CharField(), required=False, help_text="All of them: those left out are taken off.")
 
 
 class Plan(s.Serializer):
@@ -136,8 +152,31 @@ Points = _growing("RunPoints", s.DictField())
 Lines = _growing("RunLines", s.CharField())
 Events = _all("RunEvents", _Event(many=True))
 Standings = _all("Standings", Standing(many=True))
-Artifacts = _all(
-    "RunArtifacts", inline_serializer("RunArtifact", {"path": s.CharField(), "size": s.IntegerField()}, many=True)
+_Size = inline_serializer("ArtifactSize", {"files": s.IntegerField(), "bytes": s.IntegerField()})
+Artifacts = inline_serializer(
+    "RunArtifacts",
+    {
+        "data": inline_serializer("RunArtifact", {"path": s.CharField(), "size": s.IntegerField()}, many=True),
+        "bytes": s.IntegerField(),
+        "kinds": s.DictField(child=_Size),
+    },
+)
+_Holder = {"id": s.UUIDField(), "name": s.CharField(), "status": s.ChoiceField(models.Run.Status.choices)}
+Removals = _all(
+    "RunRemovals",
+    inline_serializer(
+        "RunRemoval",
+        {
+            "id": s.UUIDField(),
+            "name": s.CharField(),
+            "removal": s.ChoiceField(models.Run.Removal.choices),
+            "files": s.IntegerField(),
+            "bytes": s.IntegerField(),
+            "predictions": s.IntegerField(),
+            "held_by": inline_serializer("RunHolder", _Holder, many=True),
+        },
+        many=True,
+    ),
 )
 Comparison = inline_serializer(
     "RunComparison",

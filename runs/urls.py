@@ -13,6 +13,12 @@ def action(name: str, service) -> list:
     ]
 
 
+def removal(name: str, service):
+    """A page that shows first what would go."""
+    kwargs = {"service": service, "removal": name}
+    return path(f"runs/<uuid:run_id>/{name}/", views.remove, kwargs, name=f"run_{name}")
+
+
 urlpatterns = [
     path("runs/", views.run_list, name="run_list"),
     path("runs/launch/", views.launch, name="run_launch"),
@@ -21,6 +27,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/live/", views.live, name="run_live"),
     path("runs/<uuid:run_id>/curve/", views.curve, name="run_curve"),
     path("runs/<uuid:run_id>/log/", views.log, name="run_log"),
+    path("runs/<uuid:run_id>/describe/", views.describe, name="run_describe"),
     path("runs/<uuid:run_id>/predictions/", views.predictions, name="run_predictions"),
     path("runs/<uuid:run_id>/predictions/<int:item_id>/", views.prediction, name="prediction_detail"),
     path("runs/<uuid:run_id>/artifacts/<path:name>", views.artifact, name="run_artifact"),
@@ -37,10 +44,17 @@ urlpatterns = [
     path("api/runs/<uuid:run_id>/artifacts/<path:path>", api.RunArtifact.as_view(), name="api_run_artifact"),
     path("api/runs/<uuid:run_id>/evaluation", api.RunEvaluation.as_view(), name="api_run_evaluation"),
     path("api/runs/<uuid:run_id>/predictions", api.RunPredictions.as_view(), name="api_run_predictions"),
+    path("api/runs/<uuid:run_id>/clone", api.RunClone.as_view(), name="api_run_clone"),
+    path("api/runs/<uuid:run_id>/removal", api.RunRemoval.as_view(), name="api_run_removal"),
     path("api/leaderboard", api.Leaderboard.as_view(), name="api_leaderboard"),
     *action("cancel", services.cancel_run),
     *action("retry", services.retry_run),
     *action("resume", services.resume_run),
     *action("evaluate", services.evaluate_run),
     *action("replay", services.replay_run),
+    *action("archive", services.archive_run),
+    *action("unarchive", services.unarchive_run),
+    removal("purge", services.purge_run),
+    removal("delete", services.delete_run),
+    path("api/runs/<uuid:run_id>/purge", api.RunAction.as_view(service=services.purge_run), name="api_run_purge"),
 ]

@@ -1,18 +1,21 @@
 """Pages of runs. What they draw is put together in `runs.panels`; what they do is a service."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import reselect, reswap, retarget
 
 from datasets_app.models import Dataset, EvalSet
 from runs import panels, services
-from runs.artifacts import content_type, list_artifacts, open_artifact
-from runs.forms import PREFERRED, LaunchForm
+from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
+from runs.filters import FILTERS, filtered_runs
+from runs.forms import PREFERRED, LaunchForm, initial_of
 from runs.models import Evaluation, Prediction, Run
 from training.config import CONFIGS
 from training.errors import Invalid
@@ -24,18 +27,22 @@ PLANNED_ROWS = 20_000  # of a larger dataset a page cannot wait for the plan
 
 @require_safe
 def run_list(request: HttpRequest) -> HttpResponse:
-    runs = Run.objects.with_dataset().newest_first()
-    status = request.GET.get("status")
-    if status in Run.Status.values:
-        runs = runs.filter(status=status)
-    context = {"room": "runs", "window": window(runs, request.GET.get("offset")), "statuses": Run.Status.choices}
-    return render(request, "runs/list.html", context | {"status": status})
+    """The runs that pass the filters. A page forgives what the API refuses: a wrong filter is said and shows all."""
+    query = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
+    context: dict[str, Any] = {"room": "runs", "query": query, "choices": panels.filter_choices()}
+    try:
+        runs = filtered_runs(query)
+    except Invalid as invalid:
+        runs, context["faults"] = filtered_runs({}), invalid.faults
+    return render(request, "runs/list.html", context | {"window": window(runs, request.GET.get("offset"))})
 
 
 @require_http_methods(["GET", "POST"])
 def launch(request: HttpRequest) -> HttpResponse:
-    """The launch form; its buttons load a config, show the plan, or launch."""
-    form, plan = LaunchForm(request.POST or None, initial=request.GET.dict()), None
+    """The launch form, of a clone filled with its parent's; its buttons load a config, show the plan, or launch."""
+    parent = panels.find_run(request.GET.get("parent", ""))
+    initial = initial_of(parent) if parent and not request.POST else request.GET.dict() | {"parent": None}
+    form, plan = LaunchForm(request.POST or None, initial=initial), None
     match request.POST.get("action"):
         case "load":
             form = form.with_named_config()
@@ -50,6 +57,7 @@ def launch(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
     live = panels.live(run)
+    artifacts = list_artifacts(run.directory)
     context = {
         "room": "runs",
         "run": run,
@@ -60,7 +68,10 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "log": panels.log(run),
         "verdict": panels.verdict(run),
         "events": run.events.select_related("created_by"),
-        "artifacts": list_artifacts(run.directory),
+        "artifacts": artifacts,
+        "sizes": size_by_kind(artifacts),
+        "total": sum(artifact.size for artifact in artifacts),
+        "is_cut": len(artifacts) == MAX_FILES,
         "children": run.children.newest_first(),
         "actions": panels.actions(run),
     }
@@ -100,6 +111,41 @@ def act(request: HttpRequest, run_id: UUID, service: Callable) -> HttpResponse:
         messages.error(request, refused.detail)
         concerned = run
     return redirect("run_detail", concerned.pk)
+
+
+@require_http_methods(["GET", "POST"])
+def remove(request: HttpRequest, run_id: UUID, service: Callable, removal: str) -> HttpResponse:
+    """Shows what a purge or a deletion would take; its button does it."""
+    run = find(run_id)
+    if request.method == "GET":
+        preview = services.preview_removal(run=run, removal=removal)
+        return render(request, "runs/remove.html", {"room": "runs", "run": run, "preview": preview})
+    try:
+        kept = service(run=run, by=request.user)
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        return redirect("run_detail", run.pk)
+    messages.success(request, f"{run} is {removal}d.")
+    return redirect("run_detail", run.pk) if kept else redirect("run_list")
+
+
+@require_POST
+def describe(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Keeps the name, the notes, or one tag more or less."""
+    run = find(run_id)
+    try:
+        if "tag" in request.POST:
+            services.tag_run(run=run, tag=request.POST["tag"], by=request.user)
+        elif "untag" in request.POST:
+            services.untag_run(run=run, tag=request.POST["untag"], by=request.user)
+        else:
+            given = {name: request.POST[name] for name in ("name", "notes") if name in request.POST}
+            services.describe_run(run=run, **given, by=request.user)
+    except Invalid as invalid:
+        messages.error(request, " ".join(map(str, invalid.faults)))
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    return redirect(f"{reverse('run_detail', args=[run.pk])}#about")
 
 
 @require_safe
@@ -162,16 +208,16 @@ def compare(request: HttpRequest) -> HttpResponse:
     context = {"room": "runs", "sides": [("base", base), ("other", other)]}
     if base and other:
         context |= panels.comparison(base, other, request.GET)
-    context["recent"] = Run.objects.completed().newest_first()[:50]
+    context["recent"] = Run.objects.completed().shown().newest_first()[:50]
     return render(request, "runs/compare.html", context)
 
 
 @require_safe
 def leaderboard(request: HttpRequest) -> HttpResponse:
     """Runs ranked on one evalset: the one asked for, else that of the newest completed run."""
-    evalsets = EvalSet.objects.filter(runs__status=Run.Status.COMPLETED).distinct()
+    evalsets = EvalSet.objects.filter(runs__in=Run.objects.completed().shown()).distinct()
     chosen = panels.find_evalset(request.GET.get("evalset", ""))
-    newest = Run.objects.completed().with_dataset().newest_first().first()
+    newest = Run.objects.completed().shown().with_dataset().newest_first().first()
     evalset = chosen or (newest.evalset if newest else None)
     standings = services.leaderboard(evalset=evalset) if evalset else []
     context = {"room": "leaderboard", "evalsets": evalsets, "evalset": evalset, "standings": standings}
@@ -199,7 +245,7 @@ def dataset_plan(request: HttpRequest, key: str) -> HttpResponse:
 def dataset_runs(request: HttpRequest, key: str) -> HttpResponse:
     """The runs of a dataset, for the dataset's page."""
     dataset = get_object_or_404(Dataset, key=key.replace("\0", "\ufffd"))
-    runs = Run.objects.with_dataset().newest_first().filter(dataset=dataset)
+    runs = Run.objects.with_tags().shown().newest_first().filter(dataset=dataset)
     context = {"room": "datasets", "dataset": dataset, "window": window(runs, request.GET.get("offset"))}
     template = "runs/_dataset_runs.html" if request.htmx else "runs/dataset_runs.html"
     return render(request, template, context)

@@ -23,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "traces": Trace.objects.visible().count(),
             "datasets": Dataset.objects.frozen().count(),
             "completed": Run.objects.completed().count(),
-            "runs": Run.objects.with_dataset().newest_first()[:8],
+            "runs": Run.objects.with_tags().shown().newest_first()[:8],
             "checks": state.checks(),
         },
     )

@@ -5,33 +5,58 @@ from runs.services.actions import (
     RETRIED,
     TRAINED,
     cancel_run,
+    clone_run,
     evaluate_run,
     replay_run,
     resume_run,
     retry_run,
 )
 from runs.services.comparing import RunComparison, Standing, compare_runs, config_difference, leaderboard
+from runs.services.describing import MAX_NOTES, describe_run, tag_run, untag_run
+from runs.services.disposing import (
+    Preview,
+    archive_run,
+    delete_run,
+    preview_removal,
+    purge_run,
+    purge_runs,
+    runs_to_purge,
+    unarchive_run,
+)
 from runs.services.finding import find_evalset, find_run
 from runs.services.launching import MAX_NAME, absent_engines, launch_run, plan_run
 
 __all__ = [
     "MAX_NAME",
+    "MAX_NOTES",
     "RESUMED",
     "RETRIED",
     "TRAINED",
+    "Preview",
     "RunComparison",
     "Standing",
     "absent_engines",
+    "archive_run",
     "cancel_run",
+    "clone_run",
     "compare_runs",
     "config_difference",
+    "delete_run",
+    "describe_run",
     "evaluate_run",
     "find_evalset",
     "find_run",
     "launch_run",
     "leaderboard",
     "plan_run",
+    "preview_removal",
+    "purge_run",
+    "purge_runs",
     "replay_run",
     "resume_run",
     "retry_run",
+    "runs_to_purge",
+    "tag_run",
+    "unarchive_run",
+    "untag_run",
 ]

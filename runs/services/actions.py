@@ -1,10 +1,13 @@
 """What is done with a run that is there: cancel it, do it again, examine it again."""
 
+from typing import Any
+
 from django.db import transaction
 
 from runs import tasks
 from runs.models import Run
-from runs.services.launching import create, require_engine
+from runs.services.disposing import require_checkpoints
+from runs.services.launching import create, launch_run, require_engine
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs import work
 from tunixrt.jobs.work import enqueue
@@ -16,10 +19,16 @@ TRAINED = (Run.Status.COMPLETED, Run.Status.EVALUATION_FAILED)
 
 
 def cancel_run(*, run: Run, by=None) -> None:
-    """Cancels an open run: at once while it waits, else as soon as its worker has stopped the child."""
+    """Cancels an open run: at once while it waits, else as soon as its worker has stopped the child.
+
+    Harmless the second time. Raises Conflict for a run that ended otherwise.
+    """
     with transaction.atomic():
+        run.refresh_from_db(fields=["status"])
+        if run.status == Run.Status.CANCELLED:
+            return
         job = run.job
-        if job is None or not job.is_open:
+        if job is None or not job.is_open or not run.is_open:
             raise Conflict(f"{run} is {run.state}: there is nothing to cancel.", code="wrong_state")
         if job.cancel_requested:
             return
@@ -38,6 +47,7 @@ def retry_run(*, run: Run, by=None) -> Run:
 def resume_run(*, run: Run, by=None) -> Run:
     """A new run that goes on from the newest checkpoint of one that was cancelled or failed in training."""
     _require(run, RESUMED, "resumed")
+    require_checkpoints(run)
     if not run.has_checkpoint:
         raise Conflict(f"{run} sealed no checkpoint to resume from. Retry it.", code="no_checkpoint")
     return _again(run, Run.Origin.RESUME, by)
@@ -49,9 +59,27 @@ def replay_run(*, run: Run, by=None) -> Run:
     return _again(run, Run.Origin.REPLAY, by)
 
 
+def clone_run(*, run: Run, by=None, **changes: Any) -> Run:
+    """A new run of the config, data, seed, engine and items of another, but for `changes`: what `launch_run` takes."""
+    same = {
+        "dataset_key": run.dataset.key,
+        "config": run.config,
+        "seed": run.seed,
+        "engine": run.engine,
+        "name": run.name,
+        "evalset": run.evalset,
+    }
+    if changes.get("dataset_key", run.dataset.key) != run.dataset.key:
+        same["evalset"] = None  # the items of the other dataset, unless some are named
+    if "config_name" in changes:
+        del same["config"]
+    return launch_run(**same | changes, parent=run, by=by)
+
+
 def evaluate_run(*, run: Run, by=None) -> Run:
     """Examines a trained run again; the rows replace those it has once they are whole."""
     _require(run, TRAINED, "examined")
+    require_checkpoints(run)
     if run.config["model"]["family"] != OWN_FAMILY:
         require_engine(Run.Engine.TUNIX)
     with transaction.atomic():

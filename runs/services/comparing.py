@@ -44,7 +44,7 @@ def leaderboard(*, evalset: EvalSet) -> list[Standing]:
     A run is surely better when its whole interval lies above the other's: intervals that overlap are a tie.
     """
     newest: dict[tuple, Run] = {}
-    for run in Run.objects.examined_on(evalset).with_dataset().newest_first():
+    for run in Run.objects.examined_on(evalset).shown().with_tags().newest_first():
         newest.setdefault((run.dataset_id, run.engine, run.config_sha256), run)
     scored = [run for run in newest.values() if run.metrics["answer_correctness"] is not None]
     runs = sorted(scored, key=lambda run: -run.metrics["answer_correctness"])

@@ -13,6 +13,7 @@ from datasets_app.services import evalset_for
 from runs import tasks
 from runs.models import Run
 from runs.pipeline import python_of
+from runs.services.disposing import hold
 from training.config import MAX_SEED, TrainConfig, named_config
 from training.dataset_file import read_dataset
 from training.engines import ENGINES, check_engine, may_use_accelerator, why_absent
@@ -37,9 +38,10 @@ def launch_run(
     engine: str = "jax",
     name: str = "",
     evalset: EvalSet | None = None,
+    parent: Run | None = None,
     by=None,
 ) -> Run:
-    """Writes a pending run with its work and rings for it.
+    """Writes a pending run with its work and rings for it. With `parent`, it is told as a clone of that one.
 
     The config is given whole or by the name of one that comes with the package. A seed that nobody gave is drawn.
     Raises Invalid with the places that are wrong, Conflict for a dataset that is not frozen, Unavailable for an engine
@@ -49,7 +51,9 @@ def launch_run(
     name = checked_name(name) or f"{dataset.key} · {config_name or resolved.model.name}"[:MAX_NAME]
     return create(
         by,
-        reason="launched",
+        reason=f"clone of {parent.pk}" if parent else "launched",
+        parent=parent,
+        origin=Run.Origin.CLONE if parent else Run.Origin.LAUNCH,
         name=name,
         dataset=dataset,
         evalset=evalset or evalset_for(dataset, by),
@@ -88,6 +92,8 @@ def absent_engines() -> dict[str, str]:
 def create(by, *, reason: str, **fields: Any) -> Run:
     """A pending run with its first event and its work, all or nothing."""
     with transaction.atomic():
+        if parent := fields.get("parent"):
+            hold(parent, fields["origin"])
         run = Run.objects.create(created_by=by, **fields)
         run.events.create(to_status=run.status, reason=reason, created_by=by)
         enqueue(tasks.TrainRun.kind, target=run.pk, created_by=by)

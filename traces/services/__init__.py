@@ -6,6 +6,7 @@ from traces.services.curation import (
     compare,
     delete_trace,
     export_traces,
+    tag_name,
     tag_traces,
     untag_traces,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "start_import",
     "store_stable_traces",
     "store_traces",
+    "tag_name",
     "tag_traces",
     "take_back_review",
     "twin_search",

@@ -11,7 +11,7 @@ from traces.models import Band, Tag, Trace, TraceQuerySet
 from traces.models.trace import MAX_TAG
 from traces.scorers import scorer as find_scorer
 from training.errors import Fault, Invalid
-from training.json_rules import text_faults
+from training.json_rules import Loc, text_faults
 from tunixrt.lib.bulk import insert
 from tunixrt.lib.errors import Conflict, Rule
 
@@ -57,7 +57,7 @@ def compare(*, base: Trace, other: Trace) -> Comparison:
 
 def tag_traces(*, traces: TraceQuerySet, name: str) -> int:
     """Puts a tag on the traces and returns how many those are. Raises Invalid for a bad name, Rule for too many."""
-    name = _tag_name(name)
+    name = tag_name(name)
     found = list(traces.order_by().values_list("pk", flat=True)[: TAGGED_AT_ONCE + 1])
     if len(found) > TAGGED_AT_ONCE:
         raise Rule(f"At most {TAGGED_AT_ONCE:,} traces are tagged at once. Narrow the filter.", code="too_many")
@@ -70,7 +70,7 @@ def tag_traces(*, traces: TraceQuerySet, name: str) -> int:
 
 def untag_traces(*, traces: TraceQuerySet, name: str) -> int:
     """Takes a tag off the traces and returns how many had it. Raises Invalid for a bad name."""
-    return Tag.objects.filter(name=_tag_name(name), trace__in=traces.order_by().values("pk")).delete()[0]
+    return Tag.objects.filter(name=tag_name(name), trace__in=traces.order_by().values("pk")).delete()[0]
 
 
 def export_traces(traces: TraceQuerySet) -> Iterator[str]:
@@ -91,11 +91,12 @@ def delete_trace(*, trace: Trace) -> None:
         raise Conflict(f"The trace cannot be deleted: {reason}.", code="held")
 
 
-def _tag_name(name: str) -> str:
+def tag_name(name: str, loc: Loc = ("tag",)) -> str:
+    """A tag as it is stored, without blanks around it. Raises Invalid for one that is empty, too long or no text."""
     name = name.strip()
-    faults = list(text_faults(name, ("tag",)))
+    faults = list(text_faults(name, loc))
     if not 0 < len(name) <= MAX_TAG:
-        faults.append(Fault(("tag",), f"has {len(name)} characters; 1 to {MAX_TAG} are allowed", "wrong_value"))
+        faults.append(Fault(loc, f"has {len(name)} characters; 1 to {MAX_TAG} are allowed", "wrong_value"))
     if faults:
         raise Invalid(faults)
     return name

@@ -1,6 +1,6 @@
 from collections.abc import Iterable
 
-from runs.models import Run
+from runs.filters import CHOICES, filtered_runs
 from training.errors import Fault, Invalid, echo
 from tunixrt.lib.commands import Command as BaseCommand
 
@@ -11,15 +11,17 @@ class Command(BaseCommand):
     help = "Lists runs, newest first."
 
     def add_options(self, parser) -> None:
-        parser.add_argument("--status", choices=Run.Status.values)
+        parser.add_argument("--status", choices=CHOICES["status"])
+        parser.add_argument("--dataset", dest="dataset_key", metavar="KEY")
+        parser.add_argument("--tag")
+        parser.add_argument("--q", metavar="TEXT", help="part of a name or an id")
+        parser.add_argument("--archived", choices=CHOICES["archived"], help="archived runs are left out when not given")
         parser.add_argument("--limit", type=int, default=20, help="from 1 to 1000 (default 20)")
 
-    def run(self, *, status, limit, **options) -> dict:
+    def run(self, *, limit, **options) -> dict:
         if not 1 <= limit <= MOST:
             raise Invalid(Fault(("limit",), f"must lie between 1 and {MOST}, not {echo(limit)}", "number_out_of_range"))
-        runs = Run.objects.with_dataset().newest_first()
-        chosen = runs.filter(status=status) if status else runs
-        return {"runs": [run.to_dict() for run in chosen[:limit]]}
+        return {"runs": [run.to_dict() for run in filtered_runs(options)[:limit]]}
 
     def show(self, result: dict) -> Iterable[str]:
         for run in result["runs"]:
