@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from django.db import DatabaseError, connection
 
 from runs import series
+from runs.models import Run
 from training import lifeline
 from tunixrt.jobs.child import supervise
 from tunixrt.jobs.models import HandBack, Job
@@ -16,22 +16,22 @@ from tunixrt.lib.errors import Refused
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0  # between two writes of the progress
-FINAL = (lifeline.USAGE, lifeline.BAD_CONFIG, lifeline.NONFINITE, lifeline.DISK_FULL)
+FINAL = (
+    lifeline.USAGE,
+    lifeline.BAD_CONFIG,
+    lifeline.NONFINITE,
+    lifeline.OUT_OF_MEMORY,
+    lifeline.DISK_FULL,
+)
 TAIL_LINES = 12
 
 
-def run_child(
-    job: Job,
-    argv: list[str],
-    log_file: Path,
-    note: Callable[[str], None],
-    planned: Callable[[dict], None] = lambda plan: None,
-) -> None:
-    """Runs a stage to its end; `note` hears what belongs into the run's history, `planned` what it expects to take.
+def run_child(job: Job, run: Run, argv: list[str]) -> None:
+    """Runs a stage of `run` to its end and keeps what the child says of it.
 
     Raises Refused when another attempt cannot help, HandBack when it may.
     """
-    relay = Relay(job, note, planned)
+    relay, log_file = Relay(job, run), run.directory / series.LOG
     code = supervise(job, argv, log_file=log_file, on_event=relay)
     if code == lifeline.OK:
         return
@@ -44,8 +44,8 @@ def run_child(
 class Relay:
     """Passes a child's events on to its job; a database that does not answer costs a figure, not the child."""
 
-    def __init__(self, job: Job, note: Callable[[str], None], planned: Callable[[dict], None]):
-        self.job, self.note, self.planned = job, note, planned
+    def __init__(self, job: Job, run: Run):
+        self.job, self.run = job, run
         self.sentence = ""  # why the child fails, in its own words
         self.written = float("-inf")
 
@@ -59,10 +59,11 @@ class Relay:
                     self.job.tick(message=event["message"])
                 case "checkpoint":
                     self.job.made_progress()
+                    self.run.keep_sealed(event["step"])
                 case "plan":
-                    self.planned(event)
+                    self.run.keep_plan(event)
                 case "notice":
-                    self.note(event["message"])
+                    self.run.note(event["message"])
                 case "failed":
                     self.sentence = event["message"]
         except DatabaseError as error:

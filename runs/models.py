@@ -128,6 +128,7 @@ class Run(models.Model):
     config_sha256 = models.CharField(max_length=64)
     seed = models.PositiveBigIntegerField()
     attempt = models.PositiveIntegerField(default=0, help_text="How often training was begun.")
+    sealed_step = models.PositiveBigIntegerField(null=True, help_text="Of the newest checkpoint that was sealed.")
     metrics = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
@@ -227,6 +228,11 @@ class Run(models.Model):
     def note(self, reason: str, by=None) -> None:
         """A RunEvent for something that happened without a change of status."""
         self.events.create(from_status=self.status, to_status=self.status, reason=reason, created_by=by)
+
+    def keep_sealed(self, step: int) -> None:
+        """Notes the newest checkpoint. From here on its files must be there, or somebody has lost them."""
+        self.sealed_step = step
+        Run.objects.filter(pk=self.pk).update(sealed_step=step)
 
     def keep_plan(self, plan: dict[str, Any]) -> None:
         """Keeps what its training expects to take, the time by what is known of the pace now."""

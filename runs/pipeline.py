@@ -13,7 +13,7 @@ from runs.models import Run
 from training.config import TrainConfig
 from training.engines import JAX, SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
-from training.record import RECORD, read_record, recorded_microbatch, write_record
+from training.record import CHECKPOINTS, RECORD, read_record, recorded_microbatch, write_record
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work, enqueue
@@ -41,7 +41,7 @@ class TrainRun(Work):
         run = run_of(job)
         require_same_dataset(run)
         prepare_directory(run)
-        run_child(job, train_argv(run), run.directory / series.LOG, run.note, run.keep_plan)
+        run_child(job, run, train_argv(run))
         job.tick()  # from here on the run's row is written: only by its owner
         run.keep_metrics(series.summary(series.read_metrics(run.directory / series.METRICS)))
 
@@ -69,7 +69,8 @@ class EvaluateRun(Work):
 
     def body(self, job: Job) -> None:
         run = run_of(job)
-        run_child(job, evaluate_argv(run), run.directory / series.LOG, run.note)
+        require_artifacts(run)
+        run_child(job, run, evaluate_argv(run))
         job.tick()
         verdicts.store(run)
 
@@ -113,11 +114,27 @@ def require_same_dataset(run: Run) -> None:
 
 
 def prepare_directory(run: Run) -> None:
-    """The run's directory with its config; of a run that resumes another, with what that one had sealed."""
-    if run.origin == Run.Origin.RESUME and not (run.directory / RECORD).exists():
-        take_over(run, run.parent.directory)
-    run.directory.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(run.directory / CONFIG, run.config)
+    """The run's directory with its config; of a run that resumes another, with what that one had sealed.
+
+    Raises Refused when what it had sealed is gone, or nothing can be written.
+    """
+    require_artifacts(run)
+    try:
+        if run.origin == Run.Origin.RESUME and not (run.directory / RECORD).exists():
+            take_over(run, run.parent.directory)
+        run.directory.mkdir(parents=True, exist_ok=True)
+        write_json_atomic(run.directory / CONFIG, run.config)
+    except OSError as error:
+        msg = f"artifacts_unwritable: {error.filename or run.directory}: {error.strerror}. Mend it and retry the run."
+        raise Refused(msg, code="artifacts_unwritable")
+
+
+def require_artifacts(run: Run) -> None:
+    """Raises Refused when the checkpoints that a run had sealed are gone: to begin anew would hide that."""
+    if run.sealed_step is not None and not run.has_checkpoint:
+        where = run.directory / CHECKPOINTS
+        msg = f"artifacts_missing: step {run.sealed_step} was sealed, and no checkpoint is in {where} any more."
+        raise Refused(f"{msg} Put them back, or retry the run.", code="artifacts_missing")
 
 
 def take_over(run: Run, parent: Path) -> None:

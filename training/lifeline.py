@@ -12,8 +12,9 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 OK = 0
@@ -21,8 +22,11 @@ USAGE = 2
 LOCKED = 8  # another process works in the same directory
 BAD_CONFIG = 64  # config or data: trying again cannot help
 NONFINITE = 70  # the loss or the gradient is no number any more
+OUT_OF_MEMORY = 71
 DISK_FULL = 73
 TRANSIENT = 75  # stopped on request with its checkpoint sealed, or orphaned: worth another attempt
+
+MARGIN = 5.0  # seconds in which a process that ends itself is gone
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _stop = threading.Event()
@@ -46,8 +50,12 @@ def enter_supervision() -> None:
     if not supervised():
         return
     _die_with_parent()
-    silence = float(os.environ.get("TUNIXRT_SILENCE_SECONDS", "60"))
-    threading.Thread(target=_watch_beats, args=(silence,), daemon=True, name="lifeline").start()
+    threading.Thread(target=_watch_beats, args=(silence(),), daemon=True, name="lifeline").start()
+
+
+def silence() -> float:
+    """Seconds without a word from the supervisor after which a child ends itself."""
+    return float(os.environ.get("TUNIXRT_SILENCE_SECONDS", "60"))
 
 
 def stop_requested() -> bool:
@@ -68,16 +76,29 @@ def emit(event: str, **fields: object) -> None:
 
 @contextmanager
 def run_lock(directory: Path) -> Iterator[None]:
-    """Holds `directory` for this process alone. Raises Failure (LOCKED) when another one works in it."""
+    """Holds `directory` for this process alone. Raises Failure (LOCKED) when another one works in it.
+
+    Under a supervisor that other one is of an attempt that was given up, and ends within the silence it bears: it is
+    waited for.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     handle = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        deadline = time.monotonic() + (silence() + MARGIN if supervised() else 0)
+        while not _locked(handle):
+            if time.monotonic() >= deadline or stop_requested():
+                raise Failure(LOCKED, "locked", f"another process is working in {directory}")
+            time.sleep(0.1)
         yield
-    except BlockingIOError:
-        raise Failure(LOCKED, "locked", f"another process is working in {directory}")
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def _die_with_parent() -> None:

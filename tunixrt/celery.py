@@ -3,9 +3,10 @@
 import logging
 import os
 import threading
+from contextlib import suppress
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tunixrt.settings")
 
@@ -20,6 +21,22 @@ stopping = threading.Event()
 @setup_logging.connect
 def keep_django_logging(**kwargs: object) -> None:
     """Connecting this signal keeps Celery from replacing the logging that Django set up."""
+
+
+@worker_init.connect
+def refuse_to_start(**kwargs: object) -> None:
+    """A worker that would lose work, or knows other tables than there are, says so instead of taking any.
+
+    What does not answer now is no reason: it may before long.
+    """
+    from django.db import DatabaseError
+
+    from tunixrt import state
+
+    with suppress(DatabaseError):
+        for check in (state.broker(), state.schema()):
+            if check.state == "down" and "does not answer" not in check.detail:
+                raise SystemExit(f"{check.name}: {check.detail}")
 
 
 @worker_ready.connect

@@ -150,6 +150,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;",
     }
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # Who waits for a lock gives up as with SQLite, and the page says so; a server that is gone is known after 5 s.
+    waits = {"connect_timeout": 5, "options": "-c lock_timeout=20000"}
+    DATABASES["default"]["OPTIONS"] = waits | DATABASES["default"].get("OPTIONS", {})
 
 TRACE_MAX_BYTES = env.number("TRACE_MAX_BYTES", 1024**2, minimum=1024, maximum=64 * 1024**2)
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 64 * 1024**2, minimum=1024, maximum=16 * 1024**3)
@@ -205,6 +209,7 @@ RUN_GRACE_SECONDS = env.number("RUN_GRACE_SECONDS", min(20, RUN_LEASE_SECONDS //
 RUN_DEVICE = env.choice("RUN_DEVICE", "auto", allowed=("auto", "cpu", "gpu", "tpu"))
 RUN_PYTHON = env.program("RUN_PYTHON", Path(sys.executable))
 TUNIX_PYTHON = env.program("TUNIX_PYTHON", BASE_DIR / ".venv-tunix" / "bin" / "python")
+RUN_STALL_SECONDS = env.number("RUN_STALL_SECONDS", 600, minimum=1, maximum=7 * 24 * 3600)
 RUN_MAX_SECONDS = env.number("RUN_MAX_SECONDS", 7 * 24 * 3600, minimum=60, maximum=365 * 24 * 3600)
 RUN_MEMORY_BYTES = env.number("RUN_MEMORY_BYTES", machine_memory() or 2**50, minimum=2**20, maximum=2**50)
 if RUN_LEASE_SECONDS < 3 * RUN_HEARTBEAT_SECONDS:

@@ -2,13 +2,17 @@
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+from kombu import Connection
+from redis.exceptions import ResponseError
 
 from datasets_app.services import damaged_datasets
 from tunixrt.jobs.models import Beacon, Job
@@ -46,9 +50,22 @@ def broker() -> Check:
     try:
         with current_app.connection_for_read(connect_timeout=2) as broker_connection:
             broker_connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+            policy = _eviction(broker_connection)
     except Exception:  # each transport has its own family of errors
         return Check("broker", "down", "does not answer; work waits in the database meanwhile")
+    if policy not in ("", "noeviction"):
+        detail = f"Redis throws messages away when it is full (maxmemory-policy {policy}): set it to noeviction"
+        return Check("broker", "down", detail)
     return Check("broker", "ok", current_app.connection().transport_cls)
+
+
+def schema() -> Check:
+    """Whether the database has the tables that this code knows."""
+    executor = MigrationExecutor(connection)
+    pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if pending:
+        return Check("migrations", "down", f"{pending} not applied: run `manage.py migrate`")
+    return Check("migrations", "ok", "all applied")
 
 
 def beacons() -> list[Check]:
@@ -87,3 +104,13 @@ def datasets() -> list[Check]:
         for key, faults in damaged_datasets()
     ]
     return damaged or [Check("datasets", "ok", "all agree with their files")]
+
+
+def _eviction(broker_connection: Connection) -> str:
+    """What a Redis does when it is full; empty where nobody may ask, or the broker is none."""
+    if broker_connection.transport.driver_type != "redis":
+        return ""
+    with suppress(ResponseError):  # hosted ones refuse the question
+        found = broker_connection.default_channel.client.config_get("maxmemory-policy")  # type: ignore[attr-defined]
+        return found.get("maxmemory-policy", "")
+    return ""

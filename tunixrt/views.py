@@ -1,9 +1,13 @@
 """The frame's own pages: home, tokens, health, and what is shown when something is not there."""
 
+import sys
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.views.decorators.http import require_http_methods, require_safe
 from knox.models import AuthToken
@@ -79,6 +83,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Also what is shown while the database does not answer: then nothing may be read from it, not even who asks."""
+    if isinstance(sys.exception(), OperationalError):
+        detail = "The database does not answer. Try again in a moment."
+        context = {"detail": detail, "status": 503, "request_id": getattr(request, "id", "")}
+        return HttpResponse(render_to_string("error.html", context), status=503, headers={"Retry-After": "5"})
     return _plain_error(request, 500, "server_error", "Something broke here. The log has the details.")
 
 

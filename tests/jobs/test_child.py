@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -6,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from training.files import write_json_atomic
 from tunixrt.jobs import child
 from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+from tunixrt.lib.machines import birth, boot_id
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +96,46 @@ def test_the_child_knows_no_secret(settings, monkeypatch):
 def test_the_child_knows_how_much_memory_it_may_take(monkeypatch):
     monkeypatch.setenv("RUN_MEMORY_BYTES", "123456789")
     assert child.child_environment()["RUN_MEMORY_BYTES"] == "123456789"
+
+
+def test_a_child_that_hangs_is_ended_and_may_be_tried_again(job, home, settings):
+    settings.RUN_STALL_SECONDS = 1
+    with pytest.raises(HandBack, match="nothing heard of it for 1 s"):
+        watch(job, home, READY)
+
+
+def test_before_its_first_update_a_child_may_be_silent_for_longer(job, home, settings):
+    settings.RUN_STALL_SECONDS = 1
+    quiet = [sys.executable, "-c", "import signal; signal.pause()"]
+    with pytest.raises(HandBack, match="nothing heard of it for 3 s"):
+        child.supervise(job, quiet, log_file=home / "log", on_event=print)
+
+
+def test_a_child_that_outlived_its_supervisor_is_ended_before_the_next_one_starts(job, home):
+    orphan = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
+    write_json_atomic(home / child.CHILD, {"pid": orphan.pid, "birth": birth(orphan.pid), "boot": boot_id()})
+    assert watch(job, home, "") == (0, "")
+    assert orphan.wait() == -signal.SIGKILL
+    assert not (home / child.CHILD).exists()
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"birth": "1"},
+        {"boot": "another start of the machine"},
+        {"birth": ""},
+        {"pid": 1},
+        {"pid": "text"},
+        [],
+    ],
+    ids=str,
+)
+def test_a_process_that_only_has_an_orphans_number_is_left_alone(job, home, noted):
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    own = {"pid": stranger.pid, "birth": birth(stranger.pid), "boot": boot_id()}
+    write_json_atomic(home / child.CHILD, own | noted if isinstance(noted, dict) else noted)
+    watch(job, home, "")
+    assert stranger.poll() is None
+    stranger.communicate(b"\n")
+    assert stranger.returncode == 0

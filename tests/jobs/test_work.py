@@ -2,10 +2,10 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from tunixrt.jobs import work
-from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+from tunixrt.jobs.models import WORK_VERSION, Cancelled, HandBack, Job, Lost
 from tunixrt.lib.errors import Conflict
 
 pytestmark = pytest.mark.django_db
@@ -205,6 +205,45 @@ def test_work_whose_owner_died_after_a_cancel_ends_as_cancelled(kind, job):
     clock.now = 2
     sweeper.sweep()
     assert kind.told == ["cancelled: cancelled on request"]
+
+
+def test_work_claimed_before_its_machine_was_started_anew_is_taken_back_at_once(kind, job, monkeypatch):
+    monkeypatch.setattr(work, "doorbells", lambda queue: 1)
+    monkeypatch.setattr("tunixrt.jobs.models.boot_id", lambda: "the start before")
+    assert job.claim()
+    monkeypatch.setattr("tunixrt.jobs.models.boot_id", lambda: "this start")
+    work.Sweeper(lease_seconds=9).sweep()
+    job.refresh_from_db()
+    assert (job.status, job.message) == ("queued", "its machine was started anew")
+
+
+def test_work_of_another_machine_is_not_judged_by_the_start_of_this_one(kind, job, monkeypatch):
+    monkeypatch.setattr(work, "doorbells", lambda queue: 1)
+    assert job.claim()
+    Job.objects.filter(pk=job.pk).update(worker="elsewhere:1", boot="another")
+    work.Sweeper(lease_seconds=9).sweep()
+    job.refresh_from_db()
+    assert job.status == "running"
+
+
+def test_work_that_newer_code_asks_for_is_left_to_newer_code(kind, job):
+    Job.objects.filter(pk=job.pk).update(version=WORK_VERSION + 1)
+    work.perform(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.attempt, kind.told) == ("queued", 0, [])
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_does_not_answer_is_no_failure_of_the_work(kind, job, error, monkeypatch):
+    monkeypatch.setattr(work.connection, "close", lambda: None)
+
+    def act(job):
+        raise error("the connection is lost")
+
+    kind.act = act
+    work.perform(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.message) == ("queued", "the database did not answer")
 
 
 def test_a_lost_bell_is_rung_again_but_bells_never_pile_up(kind, job, rung, monkeypatch):

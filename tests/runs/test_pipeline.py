@@ -8,7 +8,7 @@ import pytest
 from runs import services, verdicts
 from runs.children import run_child
 from runs.models import Evaluation, Prediction, Run
-from runs.pipeline import EvaluateRun, evaluate_argv, prepare_directory, train_argv
+from runs.pipeline import EvaluateRun, TrainRun, evaluate_argv, prepare_directory, train_argv
 from runs.replay import differences
 from tests.runs.making import TINY, begin, completed, end, write_examination, write_losses
 from training.files import write_json_atomic
@@ -151,6 +151,23 @@ def test_missing_rows_fail_the_run(run):
     assert run.error.startswith("dataset_changed")
 
 
+@pytest.mark.parametrize("stage", [TrainRun, EvaluateRun])
+def test_checkpoints_that_are_gone_fail_the_run_instead_of_beginning_anew(job, run, stage, monkeypatch):
+    run.keep_sealed(4)
+    monkeypatch.setattr("runs.pipeline.run_child", lambda *args: pytest.fail("nothing may be started"))
+    with pytest.raises(Refused, match="artifacts_missing: step 4 was sealed"):
+        stage().body(job)
+
+
+def test_a_directory_that_cannot_be_written_fails_the_run_with_its_place(run):
+    run.directory.parent.mkdir(parents=True)
+    run.directory.write_text("a file in its place")
+    work.perform(run.job.pk)
+    run.refresh_from_db()
+    assert run.status == "training_failed"
+    assert f"artifacts_unwritable: {run.directory}" in run.error
+
+
 def test_the_child_gets_the_whole_config_and_no_shell(run):
     prepare_directory(run)
     assert json.loads((run.directory / "config.json").read_text()) == run.config
@@ -204,64 +221,62 @@ def test_a_resumed_run_begins_with_what_its_parent_sealed(run):
     assert (again.directory / "metrics.jsonl").read_text() == ""
 
 
-def test_a_child_that_ends_well_has_told_how_far_it_was(job, tmp_path):
+def test_a_child_that_ends_well_has_told_how_far_it_was(job, run):
     event = {"event": "progress", "done": 4, "total": 4, "message": "training"}
-    run_child(job, child(f"print({json.dumps(json.dumps(event))})"), tmp_path / "log", print)
+    run_child(job, run, child(f"print({json.dumps(json.dumps(event))})"))
     job.refresh_from_db()
     assert (job.done, job.total, job.message) == (4, 4, "training")
 
 
-def test_what_a_child_notices_belongs_to_the_history_of_its_run(job, tmp_path):
-    heard: list[str] = []
+def test_what_a_child_notices_belongs_to_the_history_of_its_run(job, run):
     event = {"event": "notice", "message": "warning: checkpoint 4 is damaged"}
-    run_child(job, child(f"print({json.dumps(json.dumps(event))})"), tmp_path / "log", heard.append)
-    assert heard == ["warning: checkpoint 4 is damaged"]
+    run_child(job, run, child(f"print({json.dumps(json.dumps(event))})"))
+    assert run.events.last().reason == "warning: checkpoint 4 is damaged"
 
 
-def test_what_a_child_plans_to_take_is_kept_with_its_run(job, dataset, tmp_path):
-    run = Run.objects.get(pk=job.target)
+def test_what_a_child_plans_to_take_is_kept_with_its_run(job, run):
     event = {"event": "plan", "peak_memory_bytes": 2**30, "tokens": 500, "updates": 4}
-    code = child(f"print({json.dumps(json.dumps(event))})")
-    run_child(job, code, tmp_path / "log", run.note, run.keep_plan)
+    run_child(job, run, child(f"print({json.dumps(json.dumps(event))})"))
     run.keep_metrics({"total_tokens": 400})
     run.refresh_from_db()
     planned = {"planned_memory_bytes": 2**30, "planned_tokens": 500, "planned_seconds": None}
     assert run.metrics == planned | {"total_tokens": 400}
 
 
-def test_a_sealed_checkpoint_counts_as_progress(job, tmp_path):
+def test_a_sealed_checkpoint_counts_as_progress(job, run):
     assert job.stalls == 1
-    run_child(job, child("""print('{"event": "checkpoint", "step": 2}')"""), tmp_path / "log", print)
+    run_child(job, run, child("""print('{"event": "checkpoint", "step": 2}')"""))
     job.refresh_from_db()
-    assert job.stalls == 0
+    run.refresh_from_db()
+    assert (job.stalls, run.sealed_step) == (0, 2)
 
 
-@pytest.mark.parametrize("code", [2, 64, 70, 73])
-def test_some_ends_are_final_and_speak_in_the_childs_words(job, tmp_path, code):
+@pytest.mark.parametrize("code", [2, 64, 70, 71, 73])
+def test_some_ends_are_final_and_speak_in_the_childs_words(job, run, code):
     event = json.dumps({"event": "failed", "reason": "nonfinite", "message": "the loss became nan"})
     with pytest.raises(Refused, match="the loss became nan"):
-        run_child(job, child(f"print({event!r}); exit({code})"), tmp_path / "log", print)
+        run_child(job, run, child(f"print({event!r}); exit({code})"))
 
 
-def test_a_transient_end_is_tried_again(job, tmp_path):
+def test_a_transient_end_is_tried_again(job, run):
     with pytest.raises(HandBack):
-        run_child(job, child("exit(75)"), tmp_path / "log", print)
+        run_child(job, run, child("exit(75)"))
 
 
-def test_a_killed_child_is_tried_again_and_the_reason_says_what_it_may_have_been(job, tmp_path):
+def test_a_killed_child_is_tried_again_and_the_reason_says_what_it_may_have_been(job, run):
     with pytest.raises(HandBack, match="signal 9, maybe out of memory"):
-        run_child(job, child("import os; os.kill(os.getpid(), 9)"), tmp_path / "log", print)
+        run_child(job, run, child("import os; os.kill(os.getpid(), 9)"))
 
 
-def test_a_crash_shows_the_end_of_the_log(job, tmp_path):
+def test_a_crash_shows_the_end_of_the_log(job, run):
     with pytest.raises(HandBack, match=r"exit code 1(.|\n)*ZeroDivisionError"):
-        run_child(job, child("1 / 0"), tmp_path / "log", print)
+        run_child(job, run, child("1 / 0"))
 
 
-def test_a_running_child_is_ended_when_its_run_is_cancelled(job, run, tmp_path):
+def test_a_running_child_is_ended_when_its_run_is_cancelled(job, run):
     services.cancel_run(run=run)
     with pytest.raises(Cancelled):
-        run_child(job, child("import time; time.sleep(600)"), tmp_path / "log", print)
+        run_child(job, run, child("import time; time.sleep(600)"))
 
 
 def test_an_examination_puts_every_row_into_the_database(dataset):

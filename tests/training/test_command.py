@@ -32,6 +32,9 @@ def ends_with(error: BaseException):
         ),
         (FileNotFoundError(errno.ENOENT, "No such file", "f.jsonl"), lifeline.BAD_CONFIG, "f.jsonl: No such file"),
         (OSError(errno.ENOSPC, "No space left"), lifeline.DISK_FULL, "the disk is full"),
+        (MemoryError(), lifeline.OUT_OF_MEMORY, "out of memory: nothing was left"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory: 9 GiB"), lifeline.OUT_OF_MEMORY, "9 GiB; smaller"),
+        (ModuleNotFoundError("No module named 'optax'"), lifeline.BAD_CONFIG, "'optax'. `make install`"),
         (ValueError("RESOURCE_EXHAUSTED: No space left on device"), lifeline.DISK_FULL, "the disk is full"),
     ],
 )

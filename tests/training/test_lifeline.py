@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 WAITING = "import signal; from training import lifeline; lifeline.enter_supervision(); lifeline.emit('ready', x=0.5)\n"
 
 
-def child(code: str, **environment: str) -> subprocess.Popen:
+def child(code: str, *arguments: str, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", WAITING + code],
+        [sys.executable, "-c", WAITING + code, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -82,3 +83,23 @@ def test_two_processes_never_work_in_one_directory(tmp_path):
     assert failure.value.code == lifeline.LOCKED
     with run_lock(tmp_path):
         pass
+
+
+LOCKING = "import sys; from pathlib import Path\nwith lifeline.run_lock(Path(sys.argv[1])): print('mine', flush=True)"
+
+
+def test_a_supervised_process_waits_for_the_one_before_it_to_end(tmp_path):
+    with run_lock(tmp_path):
+        process = child(LOCKING, str(tmp_path), TUNIXRT_SUPERVISED="1")
+        assert "ready" in process.stdout.readline()
+        assert not select.select([process.stdout], [], [], 0.3)[0]
+    assert process.stdout.readline() == "mine\n"
+    assert process.wait(10) == 0
+
+
+def test_a_supervised_process_that_waits_for_another_can_be_stopped(tmp_path):
+    with run_lock(tmp_path):
+        process = child(LOCKING, str(tmp_path), TUNIXRT_SUPERVISED="1")
+        assert "ready" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(10) == 1

@@ -1,15 +1,19 @@
+import os
 import subprocess
 import sys
+import time
 
 import pytest
+import redis
+from celery import Celery
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
-from tests.needs import ROOT
+from tests.needs import REDIS_URL, ROOT
+from tunixrt import state
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess:
-    import os
-
     return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
     )
@@ -109,3 +113,42 @@ def test_doctor_tells_what_answers_and_what_is_installed(capsys):
     printed = capsys.readouterr().out
     assert "ok  database" in printed
     assert "jax 0." in printed
+
+
+@pytest.mark.django_db
+def test_while_the_database_does_not_answer_pages_and_api_say_so_and_when_to_come_back(client_in, api, monkeypatch):
+    client_in.raise_request_exception = False
+
+    def broken(*args, **options):
+        raise OperationalError("server closed the connection unexpectedly: password hunter2")
+
+    monkeypatch.setattr("django.db.models.sql.compiler.SQLCompiler.execute_sql", broken)
+    for client, path in ((client_in, "/"), (client_in, "/runs/"), (api, "/api/runs")):
+        response = client.get(path)
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert b"The database does not answer. Try again" in response.content
+        assert b"hunter2" not in response.content
+
+
+@pytest.mark.django_db
+def test_the_sweeper_removes_uploads_that_were_cut_off_and_no_others(home, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = home / "uploads"
+    settings.FILE_UPLOAD_TEMP_DIR.mkdir()
+    old, new = (settings.FILE_UPLOAD_TEMP_DIR / name for name in ("old.upload", "new.upload"))
+    for path in (old, new):
+        path.write_text("rows")
+    an_hour_ago = time.time() - 3601
+    os.utime(old, (an_hour_ago, an_hour_ago))
+    call_command("sweep", once=True)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+@pytest.mark.services
+def test_a_redis_that_throws_messages_away_is_refused(settings, monkeypatch):
+    settings.CELERY_BROKER_URL = REDIS_URL
+    app = Celery(broker=REDIS_URL, set_as_current=False)
+    monkeypatch.setattr("tunixrt.state.current_app", app)
+    assert state.broker().state == "ok"
+    monkeypatch.setattr(redis.Redis, "config_get", lambda self, name: {name: "allkeys-lru"})
+    check = state.broker()
+    assert (check.state, "allkeys-lru" in check.detail) == ("down", True)

@@ -1,7 +1,8 @@
 """Supervision of a child process: the worker watches, the child works.
 
 The child runs in its own process group with an environment of its own, hears a tick a second on its standard
-input (silence or the end of it mean that its supervisor is gone), and answers with JSON lines.
+input (silence or the end of it mean that its supervisor is gone), and answers with JSON lines. Should it survive its
+supervisor all the same, whoever works in its directory next finds it by what is written there, and ends it.
 """
 
 import contextlib
@@ -18,7 +19,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from training.files import write_json_atomic
 from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+from tunixrt.lib.machines import birth, boot_id
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +39,19 @@ PASSED_ON = (
 )
 LOOK_SECONDS = 1.0
 EVENT_BYTES = 1 << 20  # longer lines are no events
+CHILD = "child.json"  # in the directory of the log: which process works there
+BEFORE_THE_FIRST = 3  # times RUN_STALL_SECONDS: compiling a large model takes long
 
 
 def supervise(job: Job, argv: list[str], *, log_file: Path, on_event: Callable[[dict], None]) -> int:
     """Runs `argv` until it ends and returns its exit code (negative: the signal that ended it).
 
     Keeps the job's beat going meanwhile. Raises Cancelled, Lost or HandBack after the whole process group is
-    gone, so that whoever owns the row next never meets this child.
+    gone, so that whoever owns the row next never meets this child. One that an earlier supervisor left in the log's
+    directory is ended first.
     """
+    kept = log_file.parent / CHILD
+    end_orphan(kept)
     with log_file.open("ab") as stderr:
         child = subprocess.Popen(
             argv,
@@ -55,12 +63,31 @@ def supervise(job: Job, argv: list[str], *, log_file: Path, on_event: Callable[[
             start_new_session=True,
         )
     try:
+        write_json_atomic(kept, {"pid": child.pid, "birth": birth(child.pid), "boot": boot_id()})
         return _watch(job, child, on_event)
     except (Cancelled, HandBack):
         end_group(child, grace_seconds=settings.RUN_GRACE_SECONDS)
         raise
     finally:
         end_group(child, grace_seconds=0)
+        kept.unlink(missing_ok=True)
+
+
+def end_orphan(kept: Path) -> None:
+    """Ends the process group that the file `kept` tells of, if it lives on this machine still.
+
+    A number alone proves nothing: by now it may be anybody's.
+    """
+    try:
+        noted = json.loads(kept.read_bytes())
+        pid, born, boot = int(noted["pid"]), noted["birth"], noted["boot"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    while pid > 1 and born and boot == boot_id() and birth(pid) == born:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+            log.warning("process group %s had outlived its supervisor and was ended", pid)
+        time.sleep(0.05)
 
 
 def child_environment() -> dict[str, str]:
@@ -98,17 +125,22 @@ def drain_file(main_pid: int) -> Path:
 
 
 def _watch(job: Job, child: subprocess.Popen, on_event: Callable[[dict], None]) -> int:
-    started = last_beat = last_contact = time.monotonic()
+    started = last_beat = last_contact = last_event = time.monotonic()
+    patience = BEFORE_THE_FIRST * settings.RUN_STALL_SECONDS
     lines = _Lines(child.stdout)
     while True:
         for event in lines.read(LOOK_SECONDS):
             on_event(event)
+            last_event = time.monotonic()
+            patience = settings.RUN_STALL_SECONDS if event["event"] == "progress" else patience
         _tell(child)
         now = time.monotonic()
         if child.poll() is not None and lines.ended:
             return child.returncode
         if drain_file(os.getppid()).exists():
             raise HandBack("its worker is stopping")
+        if now - last_event > patience:
+            raise HandBack(f"it hangs: nothing heard of it for {patience} s (RUN_STALL_SECONDS)")
         if now - started > settings.RUN_MAX_SECONDS:
             raise TimeoutError(f"longer than RUN_MAX_SECONDS ({settings.RUN_MAX_SECONDS} s)")
         try:

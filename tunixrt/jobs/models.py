@@ -12,6 +12,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from tunixrt.lib.ids import uuid7
+from tunixrt.lib.machines import boot_id
+
+WORK_VERSION = 1  # goes up when older code could not do work that newer code asks for
 
 
 class Lost(Exception):
@@ -68,6 +71,13 @@ class Job(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     owner = models.UUIDField(null=True, editable=False, help_text="Fencing token of the process that holds it.")
     worker = models.CharField(max_length=128, blank=True, help_text="Host and process that held it last.")
+    # With defaults in the database too: code from before these columns goes on writing rows while they are added.
+    boot = models.CharField(
+        max_length=36, blank=True, db_default="", editable=False, help_text="Of that host, when it was claimed."
+    )
+    version = models.PositiveIntegerField(
+        default=WORK_VERSION, db_default=1, editable=False, help_text="Of the code that asked."
+    )
     beat = models.PositiveBigIntegerField(default=0)
     attempt = models.PositiveIntegerField(default=0, help_text="How often it was claimed.")
     stalls = models.PositiveIntegerField(default=0, help_text="Claims since it last made progress.")
@@ -127,13 +137,24 @@ class Job(models.Model):
         elapsed = (timezone.now() - self.started_at).total_seconds()
         return elapsed * max(0, self.total - self.done) / now_done
 
+    @property
+    def is_of_an_earlier_boot(self) -> bool:
+        """Whether this machine was started anew since one of its processes claimed the job: that process is gone."""
+        here = self.worker.rpartition(":")[0] == socket.gethostname()
+        return here and bool(self.boot) and self.boot != boot_id()
+
     def claim(self) -> bool:
-        """Makes this process the owner if nobody is. The attempt is counted before any work can fail."""
+        """Makes this process the owner if nobody is and its code is new enough.
+
+        The attempt is counted before any work can fail.
+        """
         token = uuid.uuid4()
-        taken = Job.objects.filter(pk=self.pk, status=self.Status.QUEUED, cancel_requested=False).update(
+        free = Job.objects.filter(pk=self.pk, status=self.Status.QUEUED, cancel_requested=False)
+        taken = free.filter(version__lte=WORK_VERSION).update(
             status=self.Status.RUNNING,
             owner=token,
             worker=f"{socket.gethostname()}:{os.getpid()}"[:128],
+            boot=boot_id(),
             beat=F("beat") + 1,
             attempt=F("attempt") + 1,
             stalls=F("stalls") + 1,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from celery import current_app, shared_task
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from training.errors import Invalid
 from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
@@ -94,6 +94,10 @@ def perform(job_id, watch: Callable[[Job], None] | None = None) -> None:
         give_back(job, str(reason))
     except (Invalid, Refused) as refusal:
         finish(job, Job.Status.FAILED, str(refusal))
+    except (OperationalError, InterfaceError) as error:
+        log.warning("%s: the database does not answer: %s", job, error)
+        connection.close()
+        give_back(job, "the database did not answer")  # if it still does not, the sweeper takes it back
     except Exception as error:
         log.exception("%s failed", job)
         finish(job, Job.Status.FAILED, f"{type(error).__name__}: {error}")
@@ -149,7 +153,9 @@ class Sweeper:
     def sweep(self) -> None:
         self.ring_for_waiting()
         for job in Job.objects.running():
-            if self.silent(job):
+            if job.is_of_an_earlier_boot:
+                give_back(job, "its machine was started anew")
+            elif self.silent(job):
                 log.warning("%s: no sign of life from %s for %s s", job, job.worker, self.lease_seconds)
                 give_back(job, "its worker fell silent")
         running = set(Job.objects.running().values_list("pk", flat=True))

@@ -1,5 +1,7 @@
 import time
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -9,6 +11,8 @@ from django.utils import timezone
 from tunixrt.jobs.models import Beacon
 from tunixrt.jobs.work import Sweeper
 from tunixrt.lib.commands import WRONG_USE
+
+LEFT_SECONDS = 3600  # after which nothing comes any more
 
 
 class Command(BaseCommand):
@@ -27,6 +31,7 @@ class Command(BaseCommand):
             try:
                 sweeper.sweep()
                 if time.monotonic() - lit >= settings.RUN_HEARTBEAT_SECONDS:
+                    remove_leftovers(Path(settings.FILE_UPLOAD_TEMP_DIR))
                     Beacon.light(kind="sweeper")
                     Beacon.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
                     lit = time.monotonic()
@@ -36,3 +41,11 @@ class Command(BaseCommand):
             if once:
                 return
             time.sleep(seconds)
+
+
+def remove_leftovers(uploads: Path) -> None:
+    """Removes what uploads left that were cut off. What is still coming is written to, and so never an hour old."""
+    for path in uploads.iterdir():
+        with suppress(FileNotFoundError):
+            if path.is_file() and time.time() - path.stat().st_mtime > LEFT_SECONDS:
+                path.unlink()
