@@ -13,6 +13,7 @@ from runs.models import Run
 from training.config import TrainConfig
 from training.engines import JAX, SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
+from training.ledger import LEDGER, LOSSES, ROWS
 from training.record import CHECKPOINTS, RECORD, read_record, recorded_microbatch, write_record
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs.models import Job
@@ -138,11 +139,12 @@ def require_artifacts(run: Run) -> None:
 
 
 def take_over(run: Run, parent: Path) -> None:
-    """Begins with the parent's checkpoints, tokenizer and metrics. The record comes last: with it, all is there."""
+    """Begins with what the parent left. The record comes last: with it, all is there."""
     shutil.rmtree(run.directory, ignore_errors=True)  # what a take-over left that was cut off
     shutil.copytree(parent / "checkpoints", run.directory / "checkpoints", copy_function=os.link)
-    for name in ("tokenizer.json", series.METRICS):
+    for name in ("tokenizer.json", series.METRICS, f"{LEDGER}/{ROWS}", f"{LEDGER}/{LOSSES}"):
         if (parent / name).exists():
+            (run.directory / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(parent / name, run.directory / name)
     record = read_record(parent) | {"run_id": str(run.pk), "parent": str(run.parent_id)}
     write_record(run.directory, record)

@@ -68,9 +68,15 @@ def clear_aside(path: Path) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Adds one whole line in a single write, so that a reader can trust every terminated line."""
+    append_bytes(path, (line.rstrip("\n") + "\n").encode())
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Adds `data` in a single write where the disk has room for it; raises OSError where it has not."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(handle, (line.rstrip("\n") + "\n").encode())
+        while data:  # a disk that is nearly full takes a part, and refuses the rest
+            data = data[os.write(handle, data) :]
     finally:
         os.close(handle)
 

@@ -1,19 +1,26 @@
-"""What a run writes while it trains: metrics.jsonl for plots, train.log for people, events for the supervisor."""
+"""What a run writes while it trains: metrics.jsonl for plots, ledger/ for the rows behind them, train.log for people,
+events for the supervisor."""
 
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from training import lifeline
 from training.files import append_line, fsync_file, write_json_atomic, write_lines_atomic
+from training.ledger import append_looks, flush_looks, forget_looks_after, write_rows
 from training.lifeline import NONFINITE, Failure
 from training.memory import peak_memory
 from training.plan import RunPlan, opening
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from training.renderers import Row
 
 METRICS, LOG, PLAN = "metrics.jsonl", "train.log", "plan.json"
 LINES_WANTED = 1000  # train lines of a run that does not say how often to log
@@ -29,6 +36,7 @@ class Update(NamedTuple):
     learning_rate: float
     loss: float
     grad_norm: float
+    looks: "np.ndarray | None" = None  # training.ledger.LOOK; None from an engine that does not give the losses by row
 
 
 class Journal:
@@ -57,6 +65,7 @@ class Journal:
         self._valid_loss: float | None = None
         if run_dir:
             _forget_after(step, run_dir / METRICS)
+            forget_looks_after(step, run_dir)
 
     @property
     def elapsed(self) -> float:
@@ -64,11 +73,13 @@ class Journal:
         return time.monotonic() - self._began
 
     def update(self, update: Update, *, shown: bool = False) -> None:
-        """Logs an update when its turn comes or it is to be `shown`.
+        """Logs an update when its turn comes or it is to be `shown`; the ledger has them all.
 
         Raises Failure (NONFINITE) when its numbers are none.
         """
         self.tokens += update.tokens
+        if self._run_dir and update.looks is not None:
+            append_looks(self._run_dir, update.looks)
         if broken := _nonfinite(update.loss, update.grad_norm):
             self._line("train", update, **broken)
             numbers = f"loss {update.loss}, gradient norm {update.grad_norm}"
@@ -101,6 +112,11 @@ class Journal:
             write_json_atomic(self._run_dir / PLAN, plan.to_dict())
         self._emit("plan", peak_memory_bytes=peak_memory_bytes, tokens=plan.tokens, updates=plan.updates)
 
+    def taught(self, rows: "Iterable[Row]") -> None:
+        """Names the rows that the ledger tells of by number."""
+        if self._run_dir:
+            write_rows(self._run_dir, rows)
+
     def phase(self, message: str) -> None:
         self.say(message)
         self._emit("phase", message=message)
@@ -116,9 +132,10 @@ class Journal:
         self._tell(step)
 
     def flush(self) -> None:
-        """Makes metrics.jsonl survive a power loss."""
+        """Makes metrics.jsonl and the ledger survive a power loss."""
         if self._run_dir and (self._run_dir / METRICS).exists():
             fsync_file(self._run_dir / METRICS)
+            flush_looks(self._run_dir)
 
     def fail(self, code: int, reason: str, message: str) -> NoReturn:
         """Ends the run with a Failure that its log tells of too."""

@@ -100,11 +100,17 @@ class PackedData:
 
     def batch(self, number: int) -> Batch:
         """The batch with this number, from 0."""
-        return _fill(self._examples, self._sequences(number), self.length)
+        return _fill(self._examples, self.rows(number), self.length)
+
+    def rows(self, number: int) -> list[list[int]]:
+        """The rows of a batch: their places among the examples by sequence, in order of their segments."""
+        first = number * self._batch_size
+        places = (divmod(place, self.sequences) for place in range(first, first + self._batch_size))
+        return [[] if self._over(epoch) else self._groups_of(epoch)[index] for epoch, index in places]
 
     def row_ids(self, number: int) -> list[list[str]]:
-        """The rows of a batch: ids by sequence, in order of their segments."""
-        return [[self._examples[index].id for index in group] for group in self._sequences(number)]
+        """The ids of `rows`."""
+        return [[self._examples[index].id for index in group] for group in self.rows(number)]
 
     def position(self, number: int) -> tuple[int, int]:
         """(epoch, sequence within it) where the batch with this number begins."""
@@ -114,11 +120,6 @@ class PackedData:
     def fill(self) -> float:
         """The share of places that hold a row."""
         return sum(example.length for example in self._examples) / (self.sequences * self.length)
-
-    def _sequences(self, number: int) -> list[list[int]]:
-        first = number * self._batch_size
-        places = (divmod(place, self.sequences) for place in range(first, first + self._batch_size))
-        return [[] if self._over(epoch) else self._groups_of(epoch)[index] for epoch, index in places]
 
     def _over(self, epoch: int) -> bool:
         return self._epochs is not None and epoch >= self._epochs

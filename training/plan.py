@@ -1,7 +1,7 @@
 """What a run will be before it starts: rows into tokens, and the sizes that follow. Known without jax."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ class Prepared:
     train: list[Example]
     valid: list[Example]
     overlong: dict[str, int]  # rows left out: id and length
+
+    def taught(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Those of the dataset's rows that became `train`, in its order."""
+        return (row for row in rows if row["split"] == "train" and str(row["id"]) not in self.overlong)
 
 
 @dataclass(frozen=True)

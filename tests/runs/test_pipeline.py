@@ -11,10 +11,12 @@ from runs.models import Evaluation, Prediction, Run
 from runs.pipeline import EvaluateRun, TrainRun, evaluate_argv, prepare_directory, train_argv
 from runs.replay import differences
 from tests.runs.making import TINY, begin, completed, end, write_examination, write_losses
-from training.files import write_json_atomic
+from training.files import write_atomic, write_json_atomic
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, HandBack, Job
 from tunixrt.lib.errors import Conflict, Refused
+
+LEDGER = ["rows.jsonl", "losses.bin"]
 
 pytestmark = pytest.mark.django_db
 
@@ -202,6 +204,8 @@ def argv_value(argv: list[str], name: str) -> str:
 
 def test_a_resumed_run_begins_with_what_its_parent_sealed(run):
     write_losses(run, [3.0, 2.0])
+    for name in LEDGER:
+        write_atomic(run.directory / "ledger" / name, name)
     step = run.directory / "checkpoints" / "2"
     step.mkdir(parents=True)
     (step / "MANIFEST.json").write_text("{}")
@@ -213,6 +217,7 @@ def test_a_resumed_run_begins_with_what_its_parent_sealed(run):
     taken = again.directory / "checkpoints" / "2" / "MANIFEST.json"
     assert taken.stat().st_ino == (step / "MANIFEST.json").stat().st_ino
     assert (again.directory / "metrics.jsonl").read_bytes() == (run.directory / "metrics.jsonl").read_bytes()
+    assert [(again.directory / "ledger" / name).read_text() for name in LEDGER] == LEDGER
     record = json.loads((again.directory / "run.json").read_text())
     assert (record["run_id"], record["parent"]) == (str(again.pk), str(run.pk))
     (again.directory / "metrics.jsonl").write_text("")

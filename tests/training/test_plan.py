@@ -48,6 +48,7 @@ def test_a_row_that_does_not_fit_is_dropped_and_counted_when_the_config_says_so(
     assert set(prepared.overlong) == {"long", "long too"}
     assert {example.id for example in prepared.train} == {f"row{i}" for i in range(7)}
     assert [example.id for example in prepared.valid] == ["watched"]
+    assert [row["id"] for row in prepared.taught(rows)] == [example.id for example in prepared.train]
 
 
 @pytest.mark.parametrize("watched", [[], [row("long", "valid", answer="7" * 200)]])

@@ -35,6 +35,7 @@ from training.engine.weights import initial_params
 from training.engines import JAX
 from training.errors import Fault, Invalid
 from training.journal import Journal, Update
+from training.ledger import looks_at
 from training.lifeline import TRANSIENT, stop_requested
 from training.memory import run_memory
 from training.packing import Batch, Example, PackedData
@@ -57,9 +58,9 @@ def train(
 
     The updates are computed by our own engine or by the one given.
 
-    Writes run.json (`record`), tokenizer.json, metrics.jsonl, train.log and checkpoints/. The same arguments give the
-    same losses and parameters bit for bit on one machine, however often the process was killed between; only after
-    which update `max_seconds` ends it, the clock decides. Raises Invalid when config and rows do not go together
+    Writes run.json (`record`), tokenizer.json, metrics.jsonl, ledger/, train.log and checkpoints/. The same arguments
+    give the same losses and parameters bit for bit on one machine, however often the process was killed between; only
+    after which update `max_seconds` ends it, the clock decides. Raises Invalid when config and rows do not go together
     (before anything is written), Failure when a loss is no number or a stop was asked for, OSError when the disk is
     full. Of several processes that train together the first writes; they end together, and all read what was sealed.
     """
@@ -74,6 +75,7 @@ def train(
         write_record(run_dir, record | {"microbatch": task.config.training.microbatch})
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
+    journal.taught(prepared.taught(rows))
     journal.planned(plan, peak_memory_bytes=require_memory(plan.memory))
     if task.why:
         journal.say(task.why)
@@ -91,7 +93,7 @@ class Learner(NamedTuple):
 
     fresh: Callable[[], TrainState]  # the state before the first update
     like: Callable[[], TrainState]  # one of the same structure, shapes and types, which is never computed
-    step: Step
+    step: Step  # its metrics hold `losses` where the engine gives them by place: then there is a ledger
     eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
     mesh: Mesh | None = None  # the devices that share this work; None for one
     divided: Callable[[int], "Learner"] | None = None  # this with another microbatch; None: it is not ours to choose
@@ -249,13 +251,13 @@ def _update(attempt: _Attempt, state: TrainState) -> None:
     training, every, first = task.config.training, task.config.checkpoint.every, int(state.step) + 1
     if first <= task.total:
         journal.phase("compiling")
-    waiting: tuple[int, Batch, Metrics] | None = None
+    waiting: tuple[int, Batch, list[list[int]], Metrics] | None = None
     for done in range(first, task.total + 1):
         batch = task.data.batch(done - 1)
         state, metrics = task.learner.step(state, batch)
         if waiting:
             journal.update(_read(task, *waiting))
-        waiting = done, batch, metrics
+        waiting = done, batch, task.data.rows(done - 1), metrics
         saver.poll()
 
         late, stopping = any_of_all(out_of_time(training, journal.elapsed), stop_requested())
@@ -281,8 +283,9 @@ def _update(attempt: _Attempt, state: TrainState) -> None:
         journal.restart_clock()
 
 
-def _read(task: _Task, done: int, batch: Batch, metrics: Metrics) -> Update:
+def _read(task: _Task, done: int, batch: Batch, rows: list[list[int]], metrics: Metrics) -> Update:
     """The numbers of an update; waits until it is computed."""
+    losses = metrics.get("losses")
     return Update(
         step=done,
         epoch=done * len(batch.tokens) / task.data.sequences,
@@ -290,6 +293,7 @@ def _read(task: _Task, done: int, batch: Batch, metrics: Metrics) -> Update:
         learning_rate=float(task.rates[done - 1]),
         loss=float(metrics["loss"]),
         grad_norm=float(metrics["grad_norm"]),
+        looks=None if losses is None else looks_at(done, batch, rows, np.asarray(losses)),
     )
 
 

@@ -42,6 +42,11 @@ def keep(mesh: Mesh | None, tree: Any) -> Any:
     return jax.lax.with_sharding_constraint(tree, held(mesh, tree)) if mesh else tree
 
 
+def everywhere(mesh: Mesh | None, array: Array) -> Array:
+    """Inside a compiled function: `array`, whole on every device, so that every process can read it."""
+    return jax.lax.with_sharding_constraint(array, NamedSharding(mesh, P())) if mesh else array
+
+
 def spread(mesh: Mesh | None, tree: Any) -> Any:
     """Arrays that every process has whole, held as `held` says."""
     return jax.tree.map(_put, tree, held(mesh, tree)) if mesh else tree

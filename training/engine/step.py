@@ -12,7 +12,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from training.config import MICROBATCH, TrainingConfig
-from training.engine.mesh import held, keep, share
+from training.engine.mesh import everywhere, held, keep, share
 from training.engine.model import Gemma3, Params, Place
 from training.shapes import ModelShape
 
@@ -89,24 +89,26 @@ def make_train_step(
     The gradient is that of the mean loss per trained token of the whole batch, whatever the microbatch size. Forward
     and backward pass compute in `dtype`; parameters, the sum of the gradients and the optimiser are float32
     (arXiv:1710.03740).
-    Metrics, on the device: that `loss`, its `grad_norm` before clipping, the number of trained `tokens`.
+    Metrics, on the device: that `loss`, its `grad_norm` before clipping, the number of trained `tokens`, and `losses`
+    float32 [B, L]: what was summed, the loss at every place, 0 where none is trained.
     """
-    summed_loss = _summed_loss(shape, dtype, wrapping)
+    gradient_of = jax.value_and_grad(_summed_loss(shape, dtype, wrapping), has_aux=True)
 
     def train_step(state: TrainState, frozen: Params, batch: dict[str, Array]) -> tuple[TrainState, Metrics]:
-        def add_part(gathered: Any, part: dict[str, Array]) -> tuple[Any, None]:
-            found = jax.value_and_grad(summed_loss)(state.params, frozen, part, state.step)
-            return jax.tree.map(jnp.add, gathered, found), None
+        def add_part(gathered: Any, part: dict[str, Array]) -> tuple[Any, Array]:
+            (loss, losses), gradients = gradient_of(state.params, frozen, part, state.step)
+            return jax.tree.map(jnp.add, gathered, (loss, gradients)), losses
 
         nothing = (jnp.zeros(()), keep(mesh, jax.tree.map(jnp.zeros_like, state.params)))
         numbered = batch | {"number": jnp.arange(len(batch["tokens"]))[:, None]}
-        (loss, gradients), _ = jax.lax.scan(add_part, nothing, _split(numbered, microbatch, mesh))
+        (loss, gradients), losses = jax.lax.scan(add_part, nothing, _split(numbered, microbatch, mesh))
         tokens = batch["loss_mask"].sum()
         per_token = 1 / jnp.maximum(tokens, 1)
         gradients = jax.tree.map(lambda gradient: gradient * per_token, gradients)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics = {"loss": loss * per_token, "grad_norm": optax.tree.norm(gradients), "tokens": tokens}
+        metrics["losses"] = everywhere(mesh, _joined(losses, len(batch["tokens"]), mesh))
         return keep(mesh, TrainState(step=state.step + 1, params=params, opt_state=opt_state)), metrics
 
     compiled = jax.jit(train_step, donate_argnums=0, compiler_options=_compiler_options(shape))
@@ -126,7 +128,7 @@ def make_eval_loss(
 
     @jax.jit
     def eval_loss(params: Params, frozen: Params, batch: dict[str, Array]) -> tuple[Array, Array]:
-        losses = jax.lax.map(lambda part: summed_loss(params, frozen, part), _split(batch, microbatch, mesh))
+        losses = jax.lax.map(lambda part: summed_loss(params, frozen, part)[0], _split(batch, microbatch, mesh))
         return losses.sum(), batch["loss_mask"].sum()
 
     return lambda params, batch: eval_loss(params, wrapping.frozen, share(mesh, _arrays(batch)))
@@ -166,16 +168,19 @@ def _compiler_options(shape: ModelShape) -> dict[str, str] | None:
     return {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
 
 
-def _summed_loss(shape: ModelShape, dtype: str, wrapping: Wrapping) -> Callable[..., Array]:
+def _summed_loss(shape: ModelShape, dtype: str, wrapping: Wrapping) -> Callable[..., tuple[Array, Array]]:
+    """`(params, frozen, batch, update) -> (sum of the trained tokens' losses, what was summed [B, L])`."""
     model = Gemma3(shape)
 
-    def summed_loss(params: Params, frozen: Params, batch: dict[str, Array], update: Array | None = None) -> Array:
+    def summed_loss(
+        params: Params, frozen: Params, batch: dict[str, Array], update: Array | None = None
+    ) -> tuple[Array, Array]:
         place = None if update is None else (update, batch["number"][:, 0])
         variables = wrapping.variables(params, frozen, place)
         variables |= {"params": _matrices_as(dtype, variables["params"])}  # adapters follow what they stand beside
         logits = model.apply(variables, batch["tokens"], batch["positions"], batch["segments"])
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"])
-        return (losses * batch["loss_mask"]).sum()
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]) * batch["loss_mask"]
+        return losses.sum(), losses
 
     return summed_loss
 
@@ -204,3 +209,11 @@ def _split(batch: dict[str, Array], size: int, mesh: Mesh | None) -> dict[str, A
         return parts.reshape(-1, devices * part, array.shape[1])
 
     return jax.tree.map(split, batch)
+
+
+def _joined(parts: Array, sequences: int, mesh: Mesh | None) -> Array:
+    """What `_split` made of [B, L], as [B, L] again."""
+    devices = mesh.size if mesh else 1
+    own = parts.reshape(len(parts), devices, -1, parts.shape[2]).swapaxes(0, 1)
+    own = own.reshape(devices, -1, parts.shape[2])[:, : sequences // devices]
+    return own.reshape(sequences, parts.shape[2])

@@ -44,6 +44,7 @@ def measured(mesh: Mesh | None) -> dict:
     moment = state.opt_state[1][0].mu["block_0"]["mlp"]["gate_up"]
     return {
         "losses": losses,
+        "by_place": np.asarray(metrics["losses"])[: len(BATCH.tokens)].tolist(),
         "valid": float(loss / tokens),
         "loaded": loaded,
         "gate_up": np.shape(state.params["block_0"]["mlp"]["gate_up"].addressable_shards[0].data),

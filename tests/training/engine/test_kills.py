@@ -33,13 +33,14 @@ def lived(processes, home: Path, run_dir: Path, death: Death | None) -> int:
     return process.exitcode
 
 
-def result(run_dir: Path) -> tuple[list[dict], str]:
-    """The curve without what the machine's speed decides, and the hash of the final parameters."""
+def result(run_dir: Path) -> tuple[list[dict], bytes, str]:
+    """The curve without what the machine's speed decides, the rows behind it, and the hash of the final parameters."""
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     curve = [{name: value for name, value in line.items() if name not in OF_THE_MACHINE} for line in lines]
     newest = checkpoint.latest_sealed(run_dir / "checkpoints")
     assert newest.name == "150"
-    return curve, checkpoint.read_progress(newest)["params_sha256"]
+    ledger = (run_dir / "ledger" / "losses.bin").read_bytes()
+    return curve, ledger, checkpoint.read_progress(newest)["params_sha256"]
 
 
 def deaths(seed: int) -> list[Death]:

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
 from training import lifeline
+from training.canonical import canonical_json, sha256_hex
 from training.config import TrainConfig
 from training.engine import checkpoint, loop, microbatch
 from training.engine.step import TrainState
 from training.errors import Invalid
+from training.ledger import read_ledger
 from training.lifeline import TRANSIENT, Failure
 from training.packing import Batch
 from training.problems import generate_traces
@@ -37,8 +40,9 @@ def bigram(config: TrainConfig, vocab_size: int, total: int) -> loop.Learner:
     optimizer = optax.adam(config.training.learning_rate)
 
     def summed(params, batch: Batch):
-        losses = optax.softmax_cross_entropy_with_integer_labels(params["table"][batch.tokens], batch.targets)
-        return (losses * batch.loss_mask).sum()
+        logits = params["table"][batch.tokens]
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.targets) * batch.loss_mask
+        return losses.sum(), losses
 
     def fresh() -> TrainState:
         params = {"table": jnp.zeros((vocab_size, vocab_size))}
@@ -46,12 +50,15 @@ def bigram(config: TrainConfig, vocab_size: int, total: int) -> loop.Learner:
 
     @jax.jit
     def step(state: TrainState, batch: Batch):
-        loss, gradient = jax.value_and_grad(lambda params: summed(params, batch) / batch.loss_mask.sum())(state.params)
+        (loss, losses), gradient = jax.value_and_grad(summed, has_aux=True)(state.params, batch)
+        tokens = batch.loss_mask.sum()
+        gradient = jax.tree.map(lambda leaf: leaf / tokens, gradient)
         updates, opt_state = optimizer.update(gradient, state.opt_state)
-        metrics = {"loss": loss, "grad_norm": optax.tree.norm(gradient), "tokens": batch.loss_mask.sum()}
+        norm = optax.tree.norm(gradient)
+        metrics = {"loss": loss / tokens, "grad_norm": norm, "tokens": tokens, "losses": losses}
         return TrainState(state.step + 1, optax.apply_updates(state.params, updates), opt_state), metrics
 
-    eval_loss = jax.jit(lambda params, batch: (summed(params, batch), batch.loss_mask.sum()))
+    eval_loss = jax.jit(lambda params, batch: (summed(params, batch)[0], batch.loss_mask.sum()))
     return loop.Learner(fresh=fresh, like=fresh, step=step, eval_loss=eval_loss)
 
 
@@ -88,6 +95,10 @@ def progress(run_dir: Path, step: int) -> dict:
 def lines(run_dir: Path) -> list[tuple]:
     found = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     return [(line["step"], line["split"], line["loss"]) for line in found]
+
+
+def ledger(run_dir: Path) -> bytes:
+    return (run_dir / "ledger" / "losses.bin").read_bytes()
 
 
 def log(run_dir: Path) -> str:
@@ -233,7 +244,8 @@ def test_a_save_that_fails_ends_the_run_and_leaves_what_was_sealed(tmp_path, mon
 
 
 def test_a_damaged_newest_checkpoint_is_a_warning_and_gives_the_same_curve(tmp_path, monkeypatch):
-    expected, events = lines(train(tmp_path / "whole")), []
+    whole = train(tmp_path / "whole")
+    expected, events = lines(whole), []
     run = train(tmp_path / "run", checkpoint={"keep": 2})
     (run / "checkpoints" / "12" / "MANIFEST.json").unlink()
     next((run / "checkpoints" / "8" / "params").rglob("manifest.ocdbt")).write_bytes(b"")
@@ -244,7 +256,41 @@ def test_a_damaged_newest_checkpoint_is_a_warning_and_gives_the_same_curve(tmp_p
     assert message in log(run)
     assert "checkpoint 12 was never sealed: removed" in log(run)
     assert lines(run) == expected
+    assert ledger(run) == ledger(whole)
     assert steps(run) == [0, 8, 12]
+
+
+def test_the_ledger_has_every_row_of_every_update_and_the_mean_of_its_step(tmp_path):
+    run = train(tmp_path)
+    found, taught = read_ledger(run), [row for row in rows() if row["split"] == "train"]
+    assert found.steps().tolist() == list(range(1, 13))
+    assert found.id_of(range(10)) == [row["id"] for row in taught]
+    named = [json.loads(line) for line in (run / "ledger" / "rows.jsonl").read_text().splitlines()]
+    assert named == [{"id": row["id"], "sha256": sha256_hex(canonical_json(row))} for row in taught]
+    for step, split, loss in lines(run):
+        looks = found.at(step)
+        assert split == "valid" or np.average(looks["loss"], weights=looks["tokens"]) == pytest.approx(loss, rel=1e-5)
+    assert len(found.looks) == 12 * 2  # one row fills a sequence
+
+
+def test_an_engine_that_gives_no_losses_by_place_keeps_no_ledger(tmp_path):
+    def engine(config: TrainConfig, vocab_size: int, total: int) -> loop.Learner:
+        learner = bigram(config, vocab_size, total)
+
+        def step(state: TrainState, batch: Batch):
+            state, metrics = learner.step(state, batch)
+            return state, {name: metrics[name] for name in ("loss", "grad_norm", "tokens")}
+
+        return learner._replace(step=step)
+
+    assert read_ledger(train(tmp_path, engine=engine)) is None
+    assert len((tmp_path / "ledger" / "rows.jsonl").read_text().splitlines()) == 10
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_run(tmp_path):
+    (tmp_path / "ledger" / "losses.bin").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"losses\.bin"):
+        train(tmp_path)
 
 
 def test_a_damaged_first_checkpoint_is_made_again(tmp_path):

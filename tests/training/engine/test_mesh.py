@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
 from training.config import MeshConfig
@@ -39,6 +40,7 @@ def test_every_mesh_gives_the_losses_of_one_device(meshes):
     for name, found in meshes.items():
         assert found["losses"] == pytest.approx(alone["losses"], abs=1e-5), name
         assert found["valid"] == pytest.approx(alone["valid"], abs=1e-5), name
+        assert np.allclose(found["by_place"], alone["by_place"], atol=1e-4), name
     assert alone["losses"][-1] < alone["losses"][0] - 0.1
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from training.canonical import canonical_json
+from training.ledger import read_ledger
 from training.lifeline import TRANSIENT
 from training.problems import generate_traces
 from training.splits import group_of, split_of
@@ -24,6 +25,7 @@ training: {steps: 8, batch_size: 3, warmup: 2, seed: 3}
 eval: {every: 3}
 checkpoint: {every: 2}
 """
+WHOLE = ("step", "row", "tokens")  # numbers of a ledger
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,9 @@ def test_two_processes_stop_together_and_one_goes_on_to_the_losses_of_one(place)
     assert (ended(resumed)[0], ended(alone)[0]) == (0, 0)
     assert 2 < begun < len(losses(place, "alone"))
     assert losses(place, "shared") == pytest.approx(losses(place, "alone"), abs=1e-5)
+    shared, by_one = (read_ledger(place / output).looks for output in ("shared", "alone"))
+    assert [shared[name].tolist() for name in WHOLE] == [by_one[name].tolist() for name in WHOLE]
+    assert shared["loss"] == pytest.approx(by_one["loss"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,15 @@ def test_the_microbatch_changes_neither_the_loss_nor_the_update(microbatch):
     assert_close(gradient, whole_gradient, 2e-6)
 
 
+@pytest.mark.parametrize("microbatch", [2, 3, 8])
+def test_the_losses_by_place_stand_where_their_targets_do(microbatch):
+    alone = np.concatenate([one_update(batch_of([[row]], 24))[1]["losses"] for row in ROWS])
+    by_place = np.asarray(one_update(UNPACKED, microbatch=microbatch)[1]["losses"])
+    assert by_place.shape == UNPACKED.tokens.shape
+    assert not by_place[UNPACKED.loss_mask == 0].any()
+    np.testing.assert_allclose(by_place, alone, rtol=1e-5)
+
+
 def test_fewer_sequences_than_a_microbatch_are_not_filled_up():
     assert _split({"tokens": UNPACKED.tokens[:1]}, 2, None)["tokens"].shape == (1, 1, 24)
     assert _split({"tokens": UNPACKED.tokens[:3]}, 2, None)["tokens"].shape == (2, 2, 24)
