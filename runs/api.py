@@ -15,8 +15,9 @@ from rest_framework.views import APIView
 from runs import schemas, series, services
 from runs.artifacts import content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import CHOICES, FILTERS, filtered_runs
-from runs.models import Evaluation, Prediction, Run
+from runs.models import QUEUE, Evaluation, Prediction, Run
 from training.errors import Fault, Invalid, echo
+from tunixrt.jobs.models import Job
 from tunixrt.jobs.services import once
 from tunixrt.lib.api import body_of, only_known, read_object
 from tunixrt.lib.errors import Conflict
@@ -42,7 +43,8 @@ class Runs(APIView):
         """Runs, newest first; archived ones only when asked for. `q` is part of a name or an id."""
         query = request.query_params
         only_known(query, WINDOW | FILTERS)
-        return Response(page(filtered_runs(query), query, Run.to_dict))
+        places = Job.objects.places(QUEUE)
+        return Response(page(filtered_runs(query), query, lambda run: run.to_dict(places)))
 
     @extend_schema(
         request=schemas.Launch,

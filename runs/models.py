@@ -1,8 +1,11 @@
 """What was taught, and whether it helped."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models, transaction
@@ -17,6 +20,7 @@ from tunixrt.lib.ids import uuid7
 from tunixrt.lib.moves import move
 
 PART_OF_ID = re.compile("[0-9a-f]{4,32}")
+QUEUE = "runs"  # of training and examination
 REMEMBERED_RUNS = 200  # among which one that computed alike is looked for
 
 
@@ -25,6 +29,13 @@ def workload(config: dict[str, Any]) -> tuple:
     model, training = config["model"], config["training"]
     named = (model.get("family"), model.get("size"), model.get("weights"), bool(model.get("lora")))
     return (*named, config["data"]["max_length"], training.get("dtype", "float32"), config.get("mesh"))
+
+
+class Checkpoint(NamedTuple):
+    """A sealed step and when it was sealed."""
+
+    step: int
+    sealed_at: datetime
 
 
 class RunQuerySet(models.QuerySet):
@@ -195,12 +206,27 @@ class Run(models.Model):
         return sorted(tag.name for tag in self.tags.all())
 
     @property
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """The newest sealed step; None before the first."""
+        manifests = {int(path.parent.name): path for path in self.directory.glob("checkpoints/[0-9]*/MANIFEST.json")}
+        try:
+            step = max(manifests)
+            return Checkpoint(step, datetime.fromtimestamp(manifests[step].stat().st_mtime, UTC))
+        except (ValueError, FileNotFoundError):  # none, or replaced this very moment by a newer one
+            return None
+
+    @property
+    def queue_position(self) -> int | None:
+        """Its place among the work that waits for the same workers, from 1; None while it does not wait."""
+        return Job.objects.places(QUEUE).get(self.pk) if self.is_open else None
+
+    @property
     def job(self) -> Job | None:
         """The latest piece of long work for this run: training, examination, removal."""
         return Job.objects.for_target(self.pk).first()
 
-    def to_dict(self) -> dict[str, Any]:
-        """The run as the API and the commands show it."""
+    def to_dict(self, places: Mapping[UUID, int] | None = None) -> dict[str, Any]:
+        """The run as the API and the commands show it; of many, whoever knows all `places` in the queue gives them."""
         same = ("id", "name", "status", "engine", "origin", "seed", "config", "config_sha256", "metrics", "attempt")
         times = ("created_at", "started_at", "finished_at", "archived_at", "purged_at")
         return {
@@ -212,6 +238,7 @@ class Run(models.Model):
             "parent": self.parent_id,
             "notes": self.notes,
             "tags": self.tag_names,
+            "queue_position": self.queue_position if places is None else places.get(self.pk),
             **{name: getattr(self, name) for name in times},
         }
 

@@ -4,18 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
 from datasets_app.models import Dataset, EvalSet
-from runs import reading, series, services, verdicts
-from runs.models import Evaluation, Prediction, Run, RunTag
+from runs import reading, series, services, verdicts, watching
+from runs.models import Checkpoint, Evaluation, Prediction, Run, RunTag
 from runs.pipeline import TrainRun
 from training import results
 from training.comparison import p_text
-from tunixrt.jobs.models import Beacon
+from training.record import CHECKPOINTS
+from tunixrt.jobs.models import Beacon, Job
+from tunixrt.jobs.work import UNREACHABLE
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.plots import LineChart, Series, line_chart
 from tunixrt.lib.windows import window
@@ -23,6 +26,10 @@ from tunixrt.lib.windows import window
 SMOOTHINGS = (0.0, 0.6, 0.9)
 DEFAULT_SMOOTHING = 0.6
 MOST_CHOICES = 500  # in a select
+MOST = 10.0  # seconds between two polls of a page on which nothing changes
+SILENT_AFTER = 1.5  # heartbeats: the page tells of silence before two are missed
+LOG_BYTES, SEARCHED_BYTES = 24 * 2**10, 16 * 2**20  # of the log's end
+FOUND_LINES, MAX_SEARCH = 200, 200  # lines shown of those found; characters searched for
 OUTCOMES = {
     "won": {"before": False, "after": True},
     "lost": {"before": True, "after": False},
@@ -42,7 +49,29 @@ class Live:
     elapsed_s: float | None = None
     tokens: int | None = None
     peak_memory_bytes: int | None = None
-    workers: bool = True  # whether one is alive that could take the run
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True)
+class Signs:
+    """How the work for an open run stands with those who do it."""
+
+    place: int | None = None  # in the queue, from 1, while it waits
+    answers: bool = True  # whether the queue did when it was asked last
+    workers: bool = True  # whether one is alive that could take it
+    silence: int | None = None  # seconds, in whole heartbeats, without the sign of life that is due
+    lease: int | None = None  # seconds of silence after which it is taken back
+
+
+@dataclass(frozen=True)
+class Log:
+    lines: list[str]
+    search: str = ""
+    found: int = 0  # lines that hold what was searched for; `lines` are the last of them
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
 
 
 class Budget(NamedTuple):
@@ -59,12 +88,43 @@ class Budget(NamedTuple):
         return self.taken / self.planned if self.planned and self.taken is not None else None
 
 
+class Redrawing(NamedTuple):
+    """Another way to draw the curve, or the present one, and the query that asks for it."""
+
+    words: str
+    query: str
+    chosen: bool = False
+
+
 @dataclass(frozen=True)
 class Curve:
     chart: LineChart | None
     smooth: float
     log: bool
-    smoothings: tuple[float, ...] = SMOOTHINGS
+    search: str = ""  # of the log beside it, which stays as it is
+
+    @property
+    def asked(self) -> dict[str, str]:
+        return {"smooth": f"{self.smooth:g}", "log": str(int(self.log))}
+
+    @property
+    def smoothings(self) -> list[Redrawing]:
+        return [
+            Redrawing(f"{weight:g}" if weight else "none", self._query(smooth=f"{weight:g}"), weight == self.smooth)
+            for weight in SMOOTHINGS
+        ]
+
+    @property
+    def scale(self) -> Redrawing:
+        return Redrawing("linear scale" if self.log else "logarithmic scale", self._query(log=str(int(not self.log))))
+
+    @property
+    def unsearched(self) -> str:
+        return "?" + urlencode(self.asked)
+
+    def _query(self, **changes: str) -> str:
+        searched = {"search": self.search} if self.search else {}
+        return "?" + urlencode(self.asked | searched | changes)
 
 
 @dataclass(frozen=True)
@@ -104,23 +164,63 @@ class Actions:
 DELETION = Action("run_delete", "Delete…", "Removes it with its files and answers.", asks=True)
 
 
+def shown(run: Run, job: Job | None, query: Mapping[str, str]) -> dict[str, Any]:
+    """What the page of a run shows that changes while the run is open."""
+    figures = live(run)
+    return {
+        "run": run,
+        "job": job,
+        "live": figures,
+        "signs": signs(run, job),
+        "budget": budget(run, figures),
+        "curve": curve([run], query),
+        "log": log(run, query),
+    }
+
+
+def shown_tag(run: Run, job: Job | None, query: Mapping[str, str]) -> str:
+    """The ETag of what `shown` answers, from facts that cost little."""
+    names = ("pk", "status", "percent", "message", "attempt", "worker", "cancel_requested")
+    work = job and [getattr(job, name) for name in names]
+    asked = [query.get(name) for name in ("smooth", "log", "search")]
+    row = (run.status, run.attempt, run.error, run.metrics)
+    files = [run.directory / name for name in (series.METRICS, series.LOG, CHECKPOINTS)]
+    return watching.tag(row, work, signs(run, job), asked, files=files)
+
+
+def signs(run: Run, job: Job | None) -> Signs:
+    if not run.is_open or job is None:
+        return Signs()
+    if job.status == Job.Status.QUEUED:
+        answers = job.message != UNREACHABLE
+        return Signs(place=run.queue_position, answers=answers, workers=worker_is_alive())
+    quiet, heartbeat = job.silence_seconds or 0.0, settings.RUN_HEARTBEAT_SECONDS
+    if quiet <= SILENT_AFTER * heartbeat:
+        return Signs()
+    return Signs(silence=int(quiet // heartbeat * heartbeat), lease=settings.RUN_LEASE_SECONDS)
+
+
+def pause(job: Job | None, least: float) -> tuple[float, float]:
+    """The fewest and the most seconds until a page should ask again: at the latest when silence would be told of."""
+    quiet = job and job.silence_seconds
+    most = MOST if quiet is None else SILENT_AFTER * settings.RUN_HEARTBEAT_SECONDS - quiet
+    return least, max(least, min(MOST, most if most > 0 else MOST))
+
+
 def live(run: Run) -> Live:
-    workers = not run.is_open or worker_is_alive()
-    points = series.read_metrics(run.directory / series.METRICS)
-    train = [point for point in points if point.get("split") == "train"]
-    valid = [point for point in points if point.get("split") == "valid"]
-    if not train:
-        return Live(workers=workers)
-    last = train[-1]
+    figures = watching.figures(run.directory / series.METRICS)
+    last, valid = figures.newest.get("train"), figures.newest.get("valid")
+    if last is None:
+        return Live()
     return Live(
-        workers=workers,
         step=last["step"],
         loss=last["loss"],
-        valid_loss=valid[-1]["loss"] if valid else None,
+        valid_loss=valid["loss"] if valid else None,
         tokens_per_second=last["tokens_per_second"],
         elapsed_s=last["elapsed_s"],
         tokens=last["tokens"],
-        peak_memory_bytes=series.peak_memory(points),
+        peak_memory_bytes=figures.peak_memory,
+        checkpoint=run.newest_checkpoint,
     )
 
 
@@ -130,13 +230,14 @@ def curve(runs: Sequence[Run], query: Mapping[str, str]) -> Curve:
     log = query.get("log") == "1"
     lines = []
     for number, run in enumerate(runs):
-        points = series.read_metrics(run.directory / series.METRICS)
+        figures = watching.figures(run.directory / series.METRICS)
         prefix = f"{('base', 'other')[number]} " if len(runs) > 1 else ""
         for split, weight in (("train", smooth), ("valid", 0.0)):
-            steps, losses = series.losses(points, split)
+            steps, losses = figures.line(split)
             if steps:
                 lines.append(Series(prefix + split, steps, series.smoothed(losses, weight)))
-    return Curve(line_chart(lines, title="Loss", x_label="step", y_label="loss", log_y=log), smooth, log)
+    chart = line_chart(lines, title="Loss", x_label="step", y_label="loss", log_y=log)
+    return Curve(chart, smooth, log, query.get("search", "")[:MAX_SEARCH])
 
 
 def budget(run: Run, live: Live) -> list[Budget]:
@@ -154,8 +255,13 @@ def budget(run: Run, live: Live) -> list[Budget]:
     ]
 
 
-def log(run: Run) -> list[str]:
-    return series.tail(run.directory / series.LOG)
+def log(run: Run, query: Mapping[str, str]) -> Log:
+    """The end of the log, or the last of its lines that hold what was searched for."""
+    path, words = run.directory / series.LOG, query.get("search", "").strip()[:MAX_SEARCH]
+    if not words:
+        return Log(series.tail(path, LOG_BYTES))
+    found = [line for line in series.tail(path, SEARCHED_BYTES) if words.lower() in line.lower()]
+    return Log(found[-FOUND_LINES:], words, len(found))
 
 
 def verdict(run: Run) -> Verdict | None:

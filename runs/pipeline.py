@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from runs import series, verdicts
 from runs.children import run_child
-from runs.models import Run
+from runs.models import QUEUE, Run
 from training.config import TrainConfig
 from training.engines import JAX, SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
@@ -27,7 +27,7 @@ class TrainRun(Work):
     """pending → training → evaluating. The move to evaluating and the job that examines are one transaction."""
 
     kind = "train_run"
-    queue = "runs"
+    queue = QUEUE
 
     def started(self, job: Job) -> None:
         run = run_of(job)
@@ -65,7 +65,7 @@ class EvaluateRun(Work):
     """evaluating → completed, with the rows of both examinations in the database."""
 
     kind = "evaluate_run"
-    queue = "runs"
+    queue = QUEUE
     attempts = 2
 
     def body(self, job: Job) -> None:

@@ -35,6 +35,7 @@ class Run(s.Serializer):
     parent = s.UUIDField(allow_null=True)
     notes = s.CharField()
     tags = s.ListField(child=s.CharField())
+    queue_position = s.IntegerField(allow_null=True, help_text="From 1, while it waits for a worker.")
     created_at = s.DateTimeField()
     started_at = s.DateTimeField(allow_null=True)
     finished_at = s.DateTimeField(allow_null=True)

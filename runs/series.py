@@ -64,12 +64,6 @@ def tail(path: Path, window: int = 64 * 1024) -> list[str]:
     return [line for line in (lines[1:] if start else lines) if line]
 
 
-def losses(points: Iterable[dict[str, Any]], split: str) -> tuple[list[float], list[float | None]]:
-    """Steps and losses of a split."""
-    chosen = [point for point in points if point.get("split") == split]
-    return [point["step"] for point in chosen], [point.get("loss") for point in chosen]
-
-
 def smoothed(values: Iterable[float | None], weight: float) -> list[float | None]:
     """An exponential moving average without a start-up bias; `weight` 0 leaves the values as they are."""
     total = scale = 0.0

@@ -5,23 +5,25 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import reselect, reswap, retarget
 
 from datasets_app.models import Dataset, EvalSet
-from runs import panels, services
+from runs import panels, services, watching
 from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import FILTERS, filtered_runs
 from runs.forms import PREFERRED, LaunchForm, initial_of
 from runs.models import Evaluation, Prediction, Run
 from training.config import CONFIGS
 from training.errors import Invalid
+from tunixrt.jobs.models import Job
 from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
+CROWD = watching.Crowd()
 PLANNED_ROWS = 20_000  # of a larger dataset a page cannot wait for the plan
 
 
@@ -56,16 +58,10 @@ def launch(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find(run_id)
-    live = panels.live(run)
-    artifacts = list_artifacts(run.directory)
+    job, artifacts = run.job, list_artifacts(run.directory)
     context = {
         "room": "runs",
-        "run": run,
-        "job": run.job,
-        "live": live,
-        "budget": panels.budget(run, live),
-        "curve": panels.curve([run], request.GET),
-        "log": panels.log(run),
+        "tag": panels.shown_tag(run, job, request.GET),  # before anything is read: what is newer is news to the page
         "verdict": panels.verdict(run),
         "events": run.events.select_related("created_by"),
         "artifacts": artifacts,
@@ -75,30 +71,27 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "children": run.children.newest_first(),
         "actions": panels.actions(run),
     }
-    return render(request, "runs/detail.html", context)
+    return render(request, "runs/detail.html", context | panels.shown(run, job, request.GET))
 
 
 @require_safe
 def live(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    """What changes while a run is open. A page that still asks when it has ended gets the whole of itself anew."""
-    run = find(run_id)
-    if run.is_open or not request.htmx:
-        found = panels.live(run)
-        shown = {"run": run, "job": run.job, "live": found, "budget": panels.budget(run, found)}
-        return render(request, "runs/_live.html", shown)
-    return retarget(reswap(reselect(detail(request, run_id), "#main"), "outerHTML"), "#main")
+    """What changes while a run is open, or 304. A page that still asks when it has ended gets the whole of itself."""
+    run = get_object_or_404(Run, pk=run_id)
+    if not run.is_open:
+        return detail(request, run_id)
+    job = run.job
+    tag = panels.shown_tag(run, job, request.GET)
+    least, most = panels.pause(job, CROWD.wait(request.session.session_key))
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Poll-Seconds": f"{least:.1f}-{most:.1f}"}
+    if request.headers.get("If-None-Match") == tag:
+        return HttpResponseNotModified(headers=headers)
+    return HttpResponse(watching.drawn((run_id, tag), lambda: draw_live(run, job, request)), headers=headers)
 
 
-@require_safe
-def curve(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    run = find(run_id)
-    return render(request, "runs/_curve.html", {"run": run, "curve": panels.curve([run], request.GET)})
-
-
-@require_safe
-def log(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    run = find(run_id)
-    return render(request, "runs/_log.html", {"run": run, "log": panels.log(run)})
+def draw_live(run: Run, job: Job | None, request: HttpRequest) -> bytes:
+    """The same bytes for whoever looks."""
+    return render_to_string("runs/_live.html", panels.shown(run, job, request.GET)).encode()
 
 
 @require_POST

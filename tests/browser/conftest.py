@@ -18,6 +18,7 @@ FLAGS = [
 def installation(tmp_path_factory):
     """tunixrt on the embedded default with pages, a worker and the sweeper."""
     with stack(tmp_path_factory.mktemp("browser") / "installation", "embedded") as made:
+        made.environment["RUN_LEASE_SECONDS"] = "8"  # long enough to see on a page that it runs
         made.manage("seed_dataset", "--dataset", "golden-v2")
         made.shell(
             "__import__('django.contrib.auth', fromlist=['x']).get_user_model().objects"
@@ -37,7 +38,7 @@ def page(installation):
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         complaints: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: complaints.append(said.text) if is_complaint(said) else None)
         page.goto(installation.address + "/login")
         page.fill("#id_username", "ada")
         page.fill("#id_password", "correct horse battery")
@@ -45,3 +46,8 @@ def page(installation):
         yield page
         browser.close()
     assert complaints == []
+
+
+def is_complaint(said) -> bool:
+    """Whether the console speaks of a fault of ours; that a line is cut, a test has done itself."""
+    return said.type == "error" and "ERR_INTERNET_DISCONNECTED" not in said.text

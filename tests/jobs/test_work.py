@@ -273,3 +273,17 @@ def test_what_an_earlier_attempt_did_does_not_make_the_present_one_look_faster(k
     Job.objects.filter(pk=job.pk).update(done=92, started_at=job.started_at - timedelta(seconds=10))
     job.refresh_from_db()
     assert 40 <= job.eta_seconds < 60  # 8 to go at 2 in ten seconds
+
+
+def test_who_could_not_be_rung_for_is_told_so_until_the_queue_answers(kind, monkeypatch, settings):
+    monkeypatch.undo()  # the real bell, at a broker that is not there
+    monkeypatch.setitem(work.KINDS, kind.kind, kind)
+    job = Job.objects.create(kind=kind.kind, queue="short", target=uuid.uuid4())
+    monkeypatch.setattr(work.current_app, "send_task", lambda *args, **options: 1 / 0)
+    work.ring(job)
+    job.refresh_from_db()
+    assert job.message == work.UNREACHABLE
+    monkeypatch.setattr(work, "doorbells", lambda queue: 1)
+    work.Sweeper(lease_seconds=1).sweep()
+    job.refresh_from_db()
+    assert job.message == ""

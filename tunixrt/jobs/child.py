@@ -37,7 +37,7 @@ PASSED_ON = (
     "CUDA_VISIBLE_DEVICES",
     "RUN_MEMORY_BYTES",
 )
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # between two looks at the child, at most
 EVENT_BYTES = 1 << 20  # longer lines are no events
 CHILD = "child.json"  # in the directory of the log: which process works there
 BEFORE_THE_FIRST = 3  # times RUN_STALL_SECONDS: compiling a large model takes long
@@ -127,9 +127,9 @@ def drain_file(main_pid: int) -> Path:
 def _watch(job: Job, child: subprocess.Popen, on_event: Callable[[dict], None]) -> int:
     started = last_beat = last_contact = last_event = time.monotonic()
     patience = BEFORE_THE_FIRST * settings.RUN_STALL_SECONDS
-    lines = _Lines(child.stdout)
+    lines, look = _Lines(child.stdout), min(LOOK_SECONDS, max(0.1, settings.RUN_HEARTBEAT_SECONDS / 4))
     while True:
-        for event in lines.read(LOOK_SECONDS):
+        for event in lines.read(look):
             on_event(event)
             last_event = time.monotonic()
             patience = settings.RUN_STALL_SECONDS if event["event"] == "progress" else patience

@@ -9,6 +9,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tunixrt.lib.ids import uuid7
@@ -41,6 +42,11 @@ class JobQuerySet(models.QuerySet):
 
     def for_target(self, target: uuid.UUID) -> Self:
         return self.filter(target=target).order_by("-created_at", "-id")
+
+    def places(self, queue: str) -> dict[uuid.UUID, int]:
+        """The place in its queue of each target whose work waits there, from 1."""
+        targets = self.waiting().filter(queue=queue).values_list("target", flat=True)
+        return {target: place for place, target in enumerate(targets, start=1)}
 
 
 class Job(models.Model):
@@ -79,6 +85,7 @@ class Job(models.Model):
         default=WORK_VERSION, db_default=1, editable=False, help_text="Of the code that asked."
     )
     beat = models.PositiveBigIntegerField(default=0)
+    seen_at = models.DateTimeField(null=True, help_text="When it beat last, for people: leases know no clock.")
     attempt = models.PositiveIntegerField(default=0, help_text="How often it was claimed.")
     stalls = models.PositiveIntegerField(default=0, help_text="Claims since it last made progress.")
     cancel_requested = models.BooleanField(default=False)
@@ -143,6 +150,13 @@ class Job(models.Model):
         here = self.worker.rpartition(":")[0] == socket.gethostname()
         return here and bool(self.boot) and self.boot != boot_id()
 
+    @property
+    def silence_seconds(self) -> float | None:
+        """Seconds since the last sign of life of who works on it; None while nobody does."""
+        if self.status != self.Status.RUNNING or self.seen_at is None:
+            return None
+        return max(0.0, (timezone.now() - self.seen_at).total_seconds())
+
     def claim(self) -> bool:
         """Makes this process the owner if nobody is and its code is new enough.
 
@@ -156,6 +170,7 @@ class Job(models.Model):
             worker=f"{socket.gethostname()}:{os.getpid()}"[:128],
             boot=boot_id(),
             beat=F("beat") + 1,
+            seen_at=timezone.now(),
             attempt=F("attempt") + 1,
             stalls=F("stalls") + 1,
             started_at=timezone.now(),
@@ -168,7 +183,8 @@ class Job(models.Model):
     def tick(self, done: int | None = None, total: int | None = None, message: str | None = None) -> None:
         """A sign of life with the progress so far. Raises Lost when the row has another owner, Cancelled when asked."""
         news = {"done": done, "total": total, "message": message and message[:200]}
-        self._write(beat=F("beat") + 1, **{name: value for name, value in news.items() if value is not None})
+        given = {name: value for name, value in news.items() if value is not None}
+        self._write(beat=F("beat") + 1, seen_at=timezone.now(), **given)
         if self.watch:
             self.watch(self)
         if Job.objects.filter(pk=self.pk, cancel_requested=True).exists():
@@ -228,7 +244,10 @@ class Beacon(models.Model):
     name = models.CharField(max_length=160, unique=True, help_text="Kind, queue, host and process.")
     kind = models.CharField(max_length=16)
     queue = models.CharField(max_length=64, blank=True)
+    device = models.CharField(max_length=64, blank=True, db_default="", help_text="What it computes on, if it says so.")
+    since = models.DateTimeField(default=timezone.now, db_default=Now())
     seen_at = models.DateTimeField()
+    draining = models.BooleanField(default=False, db_default=False, help_text="Asked to hand its work back and stop.")
 
     def __str__(self) -> str:
         return self.name

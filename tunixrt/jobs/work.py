@@ -9,10 +9,12 @@ from celery import current_app, shared_task
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from training.errors import Invalid
-from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+from tunixrt.jobs.models import Cancelled, HandBack, Job, JobQuerySet, Lost
 from tunixrt.lib.errors import Refused
 
 log = logging.getLogger(__name__)
+
+UNREACHABLE = "the queue does not answer; the work is stored and begins when it is back"
 
 
 class Work:
@@ -73,6 +75,16 @@ def ring(job: Job) -> None:
         current_app.send_task(job.kind, [str(job.pk)], queue=job.queue)
     except Exception as error:  # the broker's own family of errors differs by transport
         log.warning("The queue is unreachable, %s waits for the sweeper: %s", job, error)
+        tell_waiting(Job.objects.filter(pk=job.pk), answers=False)
+
+
+def tell_waiting(jobs: JobQuerySet, *, answers: bool) -> None:
+    """Says on those of `jobs` that wait whether the queue answers, so that a page can tell why nothing happens."""
+    waiting = jobs.filter(status=Job.Status.QUEUED)
+    if answers:
+        waiting.filter(message=UNREACHABLE).update(message="")
+    else:
+        waiting.exclude(message=UNREACHABLE).update(message=UNREACHABLE)
 
 
 def perform(job_id, watch: Callable[[Job], None] | None = None) -> None:
@@ -171,17 +183,18 @@ class Sweeper:
     def ring_for_waiting(self) -> None:
         """Rings where a queue holds work but no doorbell: so bells never pile up behind a long run."""
         for queue in Job.objects.waiting().order_by().values_list("queue", flat=True).distinct():
-            if not doorbells(queue):
-                for job in Job.objects.waiting().filter(queue=queue)[:100]:
-                    ring(job)
+            bells, jobs = doorbells(queue), Job.objects.waiting().filter(queue=queue)
+            tell_waiting(jobs, answers=bells is not None)
+            for job in jobs[:100] if bells == 0 else ():
+                ring(job)
 
 
-def doorbells(queue: str) -> int:
-    """Messages waiting at the broker for `queue`; 1 when the broker does not say, so that nobody rings in vain."""
+def doorbells(queue: str) -> int | None:
+    """Messages waiting at the broker for `queue`; None when it does not answer, so that nobody rings in vain."""
     try:
         with current_app.connection_for_read() as connection:
             # Both brokers, Redis and the embedded one, are kombu virtual transports, whose channels count this way.
             return connection.default_channel._size(queue)
     except Exception as error:
         log.warning("The broker does not answer: %s", error)
-        return 1
+        return None

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from django import template
-from django.contrib.humanize.templatetags.humanize import intcomma
+from django.contrib.humanize.templatetags.humanize import intcomma, ordinal
 from django.http import QueryDict
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
@@ -15,6 +15,7 @@ MISSING = (None, "")  # a template gives an empty text for what a mapping lacks
 register = template.Library()
 register.simple_tag(django_htmx.htmx_script, takes_context=True)
 register.filter(intcomma)
+register.filter(ordinal)
 
 
 @register.filter

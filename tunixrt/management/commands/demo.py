@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import close_old_connections
 
 from datasets_app.services import seed_dataset
-from runs import series
+from runs import series, watching
 from runs.models import Run
 from runs.services import launch_run, plan_run
 from training.config import named_config
@@ -103,14 +103,13 @@ def workers() -> Fleet | nullcontext:
 def progress(run: Run) -> str:
     """Where one run is, with its latest losses."""
     job = run.job
-    points = series.read_metrics(run.directory / series.METRICS)
+    newest = watching.figures(run.directory / series.METRICS).newest
     parts = [run.name.removeprefix("demo: "), run.get_status_display()]
     if job and job.total and run.is_open:
         parts.append(f"{job.done}/{job.total}")
     for split, word in (("train", "loss"), ("valid", "held out")):
-        _, losses = series.losses(points, split)
-        if losses and losses[-1] is not None:
-            parts.append(f"{word} {losses[-1]:.3f}")
+        if (loss := newest.get(split, {}).get("loss")) is not None:
+            parts.append(f"{word} {loss:.3f}")
     if job and job.eta_seconds is not None:
         parts.append(f"about {job.eta_seconds:.0f} s left")
     return " · ".join(parts)
