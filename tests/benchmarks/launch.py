@@ -1,18 +1,22 @@
 """From `launch_run` to a run's first update, through the real queue: `python -m tests.benchmarks.launch`.
 
 On the embedded default (SQLite, file broker) with one worker that is up; beside a bare script that does the same first
-update on the same rows. Both find their programs compiled. A B A B …, medians.
+update on the same rows. `launch_warm`: both find their programs compiled; `launch_cold`: neither does. A B A B …,
+medians.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tests.needs import ROOT
 from tests.stack import Stack, eventually, stack
@@ -32,12 +36,25 @@ def main() -> int:
         (installation.home / "config.json").write_text(json.dumps(CONFIG))
         installation.manage("seed_dataset", "--dataset", "golden-v2")
         installation.start_worker()
-        turns = [(launched(installation), bare(installation)) for _ in range(options.rounds + 1)][1:]
-    ours, theirs = (median(times) for times in zip(*turns, strict=True))
-    row = {"work": "launch", "peer": "bare", "unit": "s", "ours": ours, "theirs": theirs, "ratio": ours / theirs}
-    row["bar"] = BAR.judged(ours / theirs)
-    print(json.dumps({"rows": [row]}) if options.json else "  ".join(f"{name} {value}" for name, value in row.items()))
+        rows = [compared(installation, options.rounds, cold=cold) for cold in (False, True)]
+    lines = ["  ".join(f"{name} {value}" for name, value in row.items()) for row in rows]
+    print(json.dumps({"rows": rows}) if options.json else "\n".join(lines))
     return 0
+
+
+def compared(installation: Stack, rounds: int, *, cold: bool) -> dict[str, Any]:
+    """The row of one temperature of the compile cache. The first round, in which it may be anything, does not count."""
+
+    def measured(way: Callable[[Stack], float]) -> float:
+        if cold:
+            for path in (installation.home / "compile_cache").iterdir():
+                shutil.rmtree(path)
+        return way(installation)
+
+    turns = [(measured(launched), measured(bare)) for _ in range(rounds + 1)][1:]
+    ours, theirs = (median(times) for times in zip(*turns, strict=True))
+    row = {"work": f"launch_{'cold' if cold else 'warm'}", "peer": "bare", "unit": "s"}
+    return row | {"ours": ours, "theirs": theirs, "ratio": ours / theirs, "bar": BAR.judged(ours / theirs)}
 
 
 def launched(installation: Stack) -> float:
