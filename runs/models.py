@@ -67,6 +67,10 @@ class RunQuerySet(models.QuerySet):
     def completed(self) -> Self:
         return self.filter(status=Run.Status.COMPLETED)
 
+    def not_reproducing(self) -> Self:
+        """Replays that gave something else than the run that they repeat."""
+        return self.filter(replay__same=False)
+
     def examined_on(self, evalset: EvalSet) -> Self:
         return self.completed().filter(evalset=evalset)
 
@@ -157,6 +161,11 @@ class Run(models.Model):
         db_default="",
         help_text="Asked for and not finished yet.",
     )
+    replay = models.JSONField(null=True, help_text="Of a replay: how it compares with the run that it repeats.")
+    reproduced = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How many replays of this run gave the same."
+    )
+    reproduced_at = models.DateTimeField(null=True, help_text="When the last of them did.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
@@ -239,6 +248,7 @@ class Run(models.Model):
             "notes": self.notes,
             "tags": self.tag_names,
             "queue_position": self.queue_position if places is None else places.get(self.pk),
+            **{name: getattr(self, name) for name in ("replay", "reproduced", "reproduced_at")},
             **{name: getattr(self, name) for name in times},
         }
 

@@ -1,6 +1,7 @@
 """What the pages of a run draw, put together from its rows and its files."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from runs.models import Checkpoint, Evaluation, Prediction, Run, RunTag
 from runs.pipeline import TrainRun
 from training import results
 from training.comparison import p_text
+from training.errors import Invalid
+from training.inputs import Difference, differing_inputs
 from training.record import CHECKPOINTS
 from tunixrt.jobs.models import Beacon, Job
 from tunixrt.jobs.work import UNREACHABLE
@@ -30,6 +33,7 @@ MOST = 10.0  # seconds between two polls of a page on which nothing changes
 SILENT_AFTER = 1.5  # heartbeats: the page tells of silence before two are missed
 LOG_BYTES, SEARCHED_BYTES = 24 * 2**10, 16 * 2**20  # of the log's end
 FOUND_LINES, MAX_SEARCH = 200, 200  # lines shown of those found; characters searched for
+OF_THE_CONFIG = ("config", "engine", "seed")  # inputs that the difference of two configs tells of
 OUTCOMES = {
     "won": {"before": False, "after": True},
     "lost": {"before": True, "after": False},
@@ -278,6 +282,7 @@ def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any
     shown: dict[str, Any] = {
         "curve": curve([base, other], query),
         "config": services.config_difference(base, other),
+        "inputs": _beside_the_config(base, other),
     }
     try:
         found = services.compare_runs(base=base, other=other)
@@ -285,6 +290,14 @@ def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any
         return shown | {"refusal": refused.detail}
     changed, p = window(found.results.changed, query.get("offset")), p_text(found.results.p_value)
     return shown | {"comparison": found, "changed": changed, "p": p}
+
+
+def _beside_the_config(base: Run, other: Run) -> list[Difference]:
+    """What else differs of what two runs were given; nothing as long as one of them has no record."""
+    with suppress(Invalid):
+        found = differing_inputs(base.directory, other.directory)
+        return [difference for difference in found if not difference.name.startswith(OF_THE_CONFIG)]
+    return []
 
 
 def steps(prediction: Prediction, run: Run) -> list[reading.Step]:

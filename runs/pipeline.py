@@ -7,14 +7,13 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from runs import series, verdicts
+from runs import replay, series, verdicts
 from runs.children import run_child
 from runs.models import QUEUE, Run
-from training.config import TrainConfig
 from training.engines import JAX, SCRIPTS, TUNIX
 from training.files import file_sha256, write_json_atomic
 from training.ledger import LEDGER, LOSSES, ROWS
-from training.record import CHECKPOINTS, RECORD, read_record, recorded_microbatch, write_record
+from training.record import CHECKPOINTS, RECORD, read_record, write_record
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work, enqueue
@@ -45,6 +44,8 @@ class TrainRun(Work):
         run_child(job, run, train_argv(run))
         job.tick()  # from here on the run's row is written: only by its owner
         run.keep_metrics(series.summary(series.read_metrics(run.directory / series.METRICS)))
+        if run.origin == Run.Origin.REPLAY:
+            replay.store(run)
 
     def released(self, job: Job, reason: str) -> None:
         run_of(job).move(Run.Status.PENDING, reason=reason)
@@ -157,18 +158,16 @@ def python_of(engine: str) -> Path:
 
 def train_argv(run: Run) -> list[str]:
     """`--resume` always: without a sealed checkpoint it begins at the beginning."""
-    argv = [str(python_of(run.engine)), "-m", f"training.{SCRIPTS[run.engine]}", "--resume"]
-    argv += ["--config", str(run.directory / CONFIG), "--dataset", run.dataset.key, "--output", str(run.directory)]
-    argv += ["--seed", str(run.seed), "--run_id", str(run.pk), "--device", settings.RUN_DEVICE]
-    return argv + (["--parent", str(run.parent_id)] if run.parent_id else []) + _as_repeated(run)
+    argv = [str(python_of(run.engine)), "-m", f"training.{SCRIPTS[run.engine]}", "--resume", *_asked(run)]
+    argv += ["--output", str(run.directory), "--run_id", str(run.pk), "--device", settings.RUN_DEVICE]
+    return argv + (["--parent", str(run.parent_id)] if run.parent_id else [])
 
 
-def _as_repeated(run: Run) -> list[str]:
-    """A replay divides its updates as the run that it repeats did: the last bits of their sums follow from that."""
-    if run.origin != Run.Origin.REPLAY or not (run.parent.directory / RECORD).exists():
-        return []
-    size = recorded_microbatch(read_record(run.parent.directory), TrainConfig.from_dict(run.parent.config))
-    return ["--microbatch", str(size)] if size and run.engine != TUNIX else []
+def _asked(run: Run) -> list[str]:
+    """What to train. A replay has it from the record of the run that it repeats, and from nothing else."""
+    if run.origin == Run.Origin.REPLAY:
+        return ["--replay", str(run.parent.directory)]
+    return ["--config", str(run.directory / CONFIG), "--dataset", run.dataset.key, "--seed", str(run.seed)]
 
 
 def evaluate_argv(run: Run) -> list[str]:

@@ -69,6 +69,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "total": sum(artifact.size for artifact in artifacts),
         "is_cut": len(artifacts) == MAX_FILES,
         "children": run.children.newest_first(),
+        "failed_replay": run.children.not_reproducing().newest_first().first(),
         "actions": panels.actions(run),
     }
     return render(request, "runs/detail.html", context | panels.shown(run, job, request.GET))

@@ -20,7 +20,7 @@ from training.bench.turns import Row
 from training.bench.works import on_gpu, works
 from training.command import outcome
 from training.errors import Fault, Invalid, echo
-from training.record import machine
+from training.machine import machine
 
 LIBRARIES = ("jax", "jaxlib", "flax")
 MEASURED = ("cpu", "gpu")

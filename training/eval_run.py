@@ -12,7 +12,7 @@ from training.command import outcome
 from training.engine.runtime import DEVICES, start_jax
 from training.evalsets import read_evalset
 from training.lifeline import run_lock
-from training.record import read_record
+from training.record import read_record, recorded_cores
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,9 +27,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    read_record(options.run)  # a directory without a run is refused before anything is written into it
+    record = read_record(options.run)  # a directory without a run is refused before anything is written into it
     items = read_evalset(options.evalset)
-    start_jax(options.device)
+    start_jax(options.device, cores=recorded_cores(record))
     from training.engine.evaluate import examine_run  # jax may only be imported once its device is chosen
 
     with run_lock(options.run):

@@ -4,8 +4,9 @@ The order is a function of (seed, epoch) and every batch a function of its numbe
 iterator: it asks for the next number.
 """
 
+import hashlib
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -54,6 +55,17 @@ class Batch(NamedTuple):
 def encode_example(tokenizer: Tokenizer, row: Row, *, recipe: str, instruction: str) -> Example:
     """A dataset row as the model will read it."""
     return Example(str(row["id"]), *tokenizer.encode_row(row, recipe, instruction))
+
+
+def tokens_sha256(*splits: Iterable[Example]) -> str:
+    """One hash for what a model is shown of some splits: every token, in the rows' order, and where responses begin."""
+    digest = hashlib.sha256()
+    for examples in splits:
+        digest.update(b"split\n")
+        for example in examples:
+            digest.update(f"{len(example.tokens)} {example.prompt_length}\n".encode())
+            digest.update(example.tokens.astype("<i4").tobytes())
+    return digest.hexdigest()
 
 
 def pack(lengths: Sequence[int], capacity: int, order: Sequence[int]) -> list[list[int]]:

@@ -1,7 +1,6 @@
 """run.json: everything that is needed to do a run again."""
 
 import json
-import os
 import platform
 import subprocess
 from dataclasses import asdict
@@ -10,11 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from training.canonical import sha256_hex
 from training.config import MICROBATCH, TrainConfig
 from training.errors import Fault, Invalid
 from training.files import write_json_atomic
-from training.home import REPOSITORY, home
+from training.home import REPOSITORY
+from training.machine import cores_to_use, machine, told
 from training.published import find_weights, fingerprint
 from training.shapes import ModelShape
 from training.tensor_files import check_weights
@@ -34,16 +33,20 @@ def new_record(
     parent: str | None,
     engine: str = "jax",
     microbatch: int | None = None,
+    cores: int | None = None,
+    data: Path | None = None,
 ) -> dict[str, Any]:
-    """The record of a run of a resolved config that starts now, on this machine.
+    """The record of a run of a resolved config that starts now, on so many cores of this machine.
 
-    Its `microbatch` is the one given over the config's; None: training chooses it and writes it down.
+    Its `microbatch` is the one given over the config's; None: training chooses it and writes it down. `data` is the
+    file of rows where they are no frozen dataset.
     """
     return {
         "format_version": FORMAT_VERSION,
         "run_id": run_id,
         "engine": engine,
         "dataset_key": dataset_key,
+        "data": str(data.absolute()) if data else None,
         "dataset_sha256": dataset_sha256,
         "recipe": config.data.recipe,
         "instruction": config.data.system_instruction,
@@ -55,7 +58,8 @@ def new_record(
         "parent": parent,
         "code_version": code_version(),
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES[engine]}},
-        "machine": machine(),
+        "machine": machine(cores or cores_to_use()),
+        "environment": told(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
 
@@ -81,6 +85,11 @@ def recorded_microbatch(record: dict[str, Any], config: TrainConfig) -> int | No
     """Sequences that a run of `config` computes at once; None while nobody has chosen."""
     before_it_was_chosen = config.training.microbatch or MICROBATCH
     return record.get("microbatch", before_it_was_chosen)
+
+
+def recorded_cores(record: dict[str, Any]) -> int | None:
+    """Cores that computed a run; None where an older program did not write it down."""
+    return record.get("machine", {}).get("cores")
 
 
 def write_record(run_dir: Path, record: dict[str, Any]) -> None:
@@ -116,23 +125,3 @@ def code_version() -> str:
             return version("tunixrt")
         except PackageNotFoundError:
             return "unknown"
-
-
-def machine() -> dict[str, Any]:
-    """The computer, as far as it bears on speed and on the last bit of a sum."""
-    return {"cpu": _cpuinfo("model name"), "cores": len(os.sched_getaffinity(0)), "platform": platform.platform()}
-
-
-def compile_cache() -> Path:
-    """Where compiled programs are kept: they fit one set of processor features and one compiler."""
-    features = sha256_hex(_cpuinfo("flags") or _cpuinfo("Features") or platform.machine())[:12]
-    return home() / "compile_cache" / f"{platform.machine()}-{features}-jaxlib-{version('jaxlib')}"
-
-
-def _cpuinfo(field: str) -> str:
-    """The first value of `field` that Linux gives for a processor, or an empty text."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")

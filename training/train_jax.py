@@ -1,5 +1,6 @@
 """Teaches a model a dataset: `python -m training.train_jax --config F (--dataset KEY | --data FILE) --output DIR`.
 
+Or does a run again, from its run.json alone: `python -m training.train_jax --replay RUN_DIR --output DIR`.
 Needs no Django and no database. Exit codes: see training.lifeline.
 """
 
@@ -22,12 +23,14 @@ from training.evalsets import item_from_row, read_evalset
 from training.files import file_sha256
 from training.home import home
 from training.lifeline import run_lock
-from training.record import RECORD, new_record, read_record, recorded_microbatch
+from training.machine import THREADS, cores_to_use
+from training.record import RECORD, new_record, read_record, recorded_cores, recorded_microbatch
 
 if TYPE_CHECKING:
     from training.engine.loop import Engine
 
 ONE_SOURCE = "Exactly one of --dataset or --data must be provided"
+RECORDED = ("config", "dataset", "data", "seed", "microbatch", "threads")  # options that a replay finds in a record
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,6 +50,7 @@ class _Work:
     config: TrainConfig
     rows: list[dict[str, Any]]
     record: dict[str, Any]
+    cores: int
     items: list[dict[str, Any]]  # to be examined on afterwards, if at all
     evalset: str
 
@@ -55,7 +59,7 @@ def _run(options: argparse.Namespace, engine: str) -> None:
     if engine == TUNIX:
         require_tunix()
     work, together = _prepare(options, engine), _together(options)
-    start_jax(options.device, together)
+    start_jax(options.device, together, cores=work.cores)
     from training.engine.evaluate import examine_run  # jax may only be imported once its device is chosen
     from training.engine.loop import train
 
@@ -79,10 +83,11 @@ def _learner(engine: str) -> "Engine":
 
 
 def _prepare(options: argparse.Namespace, engine: str) -> _Work:
-    earlier = _earlier(options)
+    repeated, earlier, threads = _repeated(options, engine), _earlier(options), options.threads
+    options = _as_recorded(options, repeated) if repeated else options
     data, manifest = _source(options)
     seed = earlier["seed"] if earlier and options.seed is None else options.seed
-    config = load_config(options.config)
+    config = options.config if repeated else load_config(options.config)
     if options.coordinator and seed is None and config.training.seed is None:
         msg = "is drawn by each process for itself when it is left open; give several processes the same one"
         raise Invalid(Fault(("training", "seed"), msg, "missing_field"))
@@ -93,6 +98,7 @@ def _prepare(options: argparse.Namespace, engine: str) -> _Work:
         msg = f"{data} is not the file that was frozen: its checksum differs from its manifest's"
         raise Invalid(Fault(("dataset",), msg, "dataset_changed"))
     rows = read_dataset(data)
+    cores = cores_to_use(recorded_cores(earlier) if earlier else options.threads)
     record = new_record(
         config,
         engine=engine,
@@ -100,12 +106,41 @@ def _prepare(options: argparse.Namespace, engine: str) -> _Work:
         dataset_key=options.dataset,
         dataset_sha256=sha256,
         microbatch=options.microbatch,
+        cores=cores,
+        data=options.data,
         parent=str(options.parent) if options.parent else None,
     )
+    if repeated:
+        _refuse_other(repeated, record, options.replay)
     if earlier:
-        _refuse_change(earlier, record, config)
+        _refuse_change(earlier, record, config, threads)
     evalset, items = _evalset(options, config, rows)
-    return _Work(config, rows, earlier or record, items, evalset)
+    return _Work(config, rows, earlier or record, cores, items, evalset)
+
+
+def _repeated(options: argparse.Namespace, engine: str) -> dict[str, Any] | None:
+    """The record of the run to do again, if one is."""
+    if not options.replay:
+        return None
+    record = read_record(options.replay)
+    if (trained_by := record.get("engine", JAX)) != engine:
+        msg = f"{options.replay} was trained by `python -m training.{SCRIPTS[trained_by]}`; that is what replays it"
+        raise Invalid(Fault(("engine",), msg, "wrong_value"))
+    return record
+
+
+def _as_recorded(options: argparse.Namespace, record: dict[str, Any]) -> argparse.Namespace:
+    """The options that begin the run of a record again."""
+    key, data = record["dataset_key"], record.get("data") or ""
+    if not key and not data:
+        msg = f"{options.replay} was taught a file that its {RECORD} does not name, so it cannot be done again"
+        raise Invalid(Fault(("dataset",), msg, "dataset_missing"))
+    config = TrainConfig.from_dict(record["config"])
+    size = None if record.get("engine") == TUNIX else recorded_microbatch(record, config)
+    source = {"dataset": key, "data": None if key else Path(data)}
+    sizes = {"seed": record["seed"], "microbatch": size, "threads": recorded_cores(record)}
+    parent = options.parent or record["run_id"]
+    return argparse.Namespace(**vars(options) | source | sizes | {"config": config, "parent": parent})
 
 
 def _earlier(options: argparse.Namespace) -> dict[str, Any] | None:
@@ -129,7 +164,20 @@ def _source(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     return directory / "dataset.jsonl", json.loads((directory / "manifest.json").read_bytes())
 
 
-def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainConfig) -> None:
+def _refuse_other(repeated: dict[str, Any], now: dict[str, Any], run_dir: Path) -> None:
+    """A run is done again with the rows and the weights that it was taught, or not at all."""
+    same = {
+        "dataset": repeated["dataset_sha256"] == now["dataset_sha256"],
+        "weights": repeated.get("weights") == now["weights"],
+    }
+    for what in (what for what, is_same in same.items() if not is_same):
+        msg = f"the {what} changed since {run_dir} was trained; put it back to replay that run, or start a new one"
+        raise Invalid(Fault((what,), msg, f"{what}_changed"))
+
+
+def _refuse_change(
+    earlier: dict[str, Any], now: dict[str, Any], config: TrainConfig, threads: int | None = None
+) -> None:
     """A run goes on with the config, the data, the weights and the engine it began with, or not at all.
 
     Configs are compared as they are read now: one of an older program lacks fields that have defaults since.
@@ -141,6 +189,7 @@ def _refuse_change(earlier: dict[str, Any], now: dict[str, Any], config: TrainCo
         "weights": earlier.get("weights") == now["weights"],
         "engine": earlier["engine"] == now["engine"],
         "microbatch": now["microbatch"] in (None, recorded_microbatch(earlier, config)),
+        "threads": threads in (None, recorded_cores(earlier)),
     }
     for what in (what for what, is_same in same.items() if not is_same):
         msg = f"the {what} changed since this run began; start a new run instead of resuming this one"
@@ -167,12 +216,14 @@ def _evalset(
 def _options(argv: list[str] | None, engine: str) -> argparse.Namespace:
     prog = f"python -m training.{SCRIPTS[engine]}"
     parser = argparse.ArgumentParser(prog=prog, description="Teaches a model a dataset.")
-    parser.add_argument("--config", type=Path, required=True, help="a YAML or JSON file, see training/configs/")
+    parser.add_argument("--config", type=Path, help="a YAML or JSON file, see training/configs/")
     parser.add_argument("--dataset", metavar="KEY", help="a frozen dataset in $TUNIXRT_HOME/datasets/")
     parser.add_argument("--data", type=Path, metavar="FILE", help="a JSONL file of dataset rows or traces")
+    parser.add_argument("--replay", type=Path, metavar="RUN_DIR", help="do this run again: all that its run.json says")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="the run's directory")
     parser.add_argument("--seed", type=_seed, help="over the config's; drawn and recorded when neither is given")
     parser.add_argument("--microbatch", type=_size, help="over the config's; chosen and recorded when neither is given")
+    parser.add_argument("--threads", type=_size, metavar="N", help=f"cores that compute; else what {THREADS} says")
     parser.add_argument("--device", choices=list(DEVICES), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on from the newest sealed checkpoint in --output")
     parser.add_argument("--eval_after_train", action="store_true", help="examine before and after, write the report")
@@ -184,7 +235,13 @@ def _options(argv: list[str] | None, engine: str) -> argparse.Namespace:
     several.add_argument("--processes", type=int, metavar="N", help="how many there are")
     several.add_argument("--process", type=int, metavar="I", help="which of them this is, from 0")
     options = parser.parse_args(argv)
-    if bool(options.dataset) == bool(options.data):
+    if options.replay and any(getattr(options, name) is not None for name in RECORDED):
+        parser.error(
+            f"--replay takes everything from run.json; leave out {', '.join(f'--{name}' for name in RECORDED)}"
+        )
+    if not options.replay and not options.config:
+        parser.error("the following arguments are required: --config (or --replay)")
+    if not options.replay and bool(options.dataset) == bool(options.data):
         parser.error(ONE_SOURCE)
     if len({value is None for value in (options.coordinator, options.processes, options.process)}) > 1:
         parser.error("--coordinator, --processes and --process go together")

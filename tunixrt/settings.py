@@ -212,6 +212,7 @@ TUNIX_PYTHON = env.program("TUNIX_PYTHON", BASE_DIR / ".venv-tunix" / "bin" / "p
 RUN_STALL_SECONDS = env.number("RUN_STALL_SECONDS", 600, minimum=1, maximum=7 * 24 * 3600)
 RUN_MAX_SECONDS = env.number("RUN_MAX_SECONDS", 7 * 24 * 3600, minimum=60, maximum=365 * 24 * 3600)
 RUN_MEMORY_BYTES = env.number("RUN_MEMORY_BYTES", machine_memory() or 2**50, minimum=2**20, maximum=2**50)
+RUN_THREADS = env.number("RUN_THREADS", 0, minimum=0, maximum=4096)
 if RUN_LEASE_SECONDS < 3 * RUN_HEARTBEAT_SECONDS:
     raise ImproperlyConfigured("RUN_LEASE_SECONDS must be at least three times RUN_HEARTBEAT_SECONDS")
 

@@ -8,6 +8,7 @@ from runs import tasks
 from runs.models import Run
 from runs.services.disposing import require_checkpoints
 from runs.services.launching import create, launch_run, require_engine
+from training.record import RECORD
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs import work
 from tunixrt.jobs.work import enqueue
@@ -54,8 +55,10 @@ def resume_run(*, run: Run, by=None) -> Run:
 
 
 def replay_run(*, run: Run, by=None) -> Run:
-    """A new run that does again what a trained one did, to see that the same comes out."""
+    """A new run that does again what the record of a trained one says, to see that the same comes out."""
     _require(run, TRAINED, "replayed")
+    if not (run.directory / RECORD).exists():
+        raise Conflict(f"{run} has no {RECORD} any more, and a replay has nothing else to go by.", code="no_record")
     return _again(run, Run.Origin.REPLAY, by)
 
 

@@ -8,6 +8,7 @@ from datasets_app.models import EvalSet
 from runs.models import Evaluation, Run
 from training.config import TrainConfig
 from training.errors import Invalid
+from training.inputs import flat
 from training.results import Comparison, compare
 from tunixrt.lib.errors import Conflict, Rule
 
@@ -54,7 +55,7 @@ def leaderboard(*, evalset: EvalSet) -> list[Standing]:
 
 def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:
     """The engine and the fields of two runs' configs that differ; the mesh only says where the same is computed."""
-    mine, theirs = ({"engine": run.engine} | _flat(_as_read_now(run.config)) for run in (base, other))
+    mine, theirs = ({"engine": run.engine} | flat(_as_read_now(run.config)) for run in (base, other))
     return [
         (path, mine.get(path), theirs.get(path)) for path in {**mine, **theirs} if mine.get(path) != theirs.get(path)
     ]
@@ -72,13 +73,3 @@ def _as_read_now(config: dict) -> dict[str, Any]:
     with suppress(Invalid):
         config = TrainConfig.from_dict(config).to_dict()
     return {section: fields for section, fields in config.items() if section != "mesh"}
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    """The fields in it by dotted path, lists as lists."""
-    if not isinstance(value, dict):
-        return {path: list(value) if isinstance(value, tuple) else value}
-    found: dict[str, Any] = {}
-    for name, inner in value.items():
-        found |= _flat(inner, f"{path}.{name}" if path else name)
-    return found

@@ -93,9 +93,10 @@ def test_the_child_knows_no_secret(settings, monkeypatch):
     assert "secret" not in child.child_environment().values()
 
 
-def test_the_child_knows_how_much_memory_it_may_take(monkeypatch):
-    monkeypatch.setenv("RUN_MEMORY_BYTES", "123456789")
-    assert child.child_environment()["RUN_MEMORY_BYTES"] == "123456789"
+@pytest.mark.parametrize("name", ["RUN_MEMORY_BYTES", "RUN_THREADS"])
+def test_the_child_knows_how_much_memory_and_how_many_cores_it_may_take(monkeypatch, name):
+    monkeypatch.setenv(name, "123456789")
+    assert child.child_environment()[name] == "123456789"
 
 
 def test_a_child_that_hangs_is_ended_and_may_be_tried_again(job, home, settings):

@@ -1,5 +1,7 @@
 """Runs in the states that tests want. Only the child's work is left out: its files are written here instead."""
 
+import json
+
 from runs import verdicts
 from runs.models import Run
 from runs.services import launch_run
@@ -7,6 +9,7 @@ from tests.examination import Right, write_files
 from training.canonical import canonical_json
 from training.evalsets import read_evalset
 from training.files import append_line
+from training.record import write_record
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
 
@@ -39,6 +42,7 @@ def end(run: Run, status: str = Job.Status.DONE, error: str = "") -> Run:
 def completed(dataset, *, right: Right = lambda i: True, config=TINY, **launch) -> Run:
     """A run that was wrong on everything before training and is right after on the items whose index `right` takes."""
     run = end(launch_run(dataset_key=dataset.key, config=config, **launch))
+    write_run_record(run)
     write_examination(run, before=lambda i: False, after=right)
     verdicts.store(run)
     return end(run)
@@ -52,6 +56,15 @@ def write_examination(run: Run, *, before: Right, after: Right, step: int = 4) -
     write_files(run.directory, items, recipe=recipe, before=before, after=after, step=step, **about)
 
 
+def write_run_record(run: Run, **changes) -> None:
+    """What training leaves of what it was given."""
+    same = ("engine", "config", "config_sha256", "seed")
+    record = {"format_version": 1, "run_id": str(run.pk), **{name: getattr(run, name) for name in same}}
+    record |= {"dataset_key": run.dataset.key, "dataset_sha256": run.dataset.content_sha256, "weights": None}
+    record |= {"code_version": "c" * 40, "libraries": {"jax": "1"}, "machine": {"cores": 2}, "microbatch": 2}
+    write_record(run.directory, record | changes)
+
+
 def write_losses(run: Run, losses: list[float], *, elapsed_s: float = 2.0) -> None:
     """What training leaves of its losses, one line a step, and a log."""
     run.directory.mkdir(parents=True, exist_ok=True)
@@ -61,3 +74,11 @@ def write_losses(run: Run, losses: list[float], *, elapsed_s: float = 2.0) -> No
         line |= {"peak_memory_bytes": 2**30}
         append_line(run.directory / "metrics.jsonl", canonical_json(line))
         append_line(run.directory / "train.log", f"2026-01-01T00:00:00Z step {step} loss {loss}")
+
+
+def write_ending(run: Run, *, step: int, params: str) -> None:
+    """The hashes that training leaves of its first and its last parameters."""
+    for at, hashed in ((0, "0" * 64), (step, params)):
+        progress = run.directory / "checkpoints" / str(at) / "progress"
+        progress.mkdir(parents=True, exist_ok=True)
+        (progress / "metadata").write_text(json.dumps({"params_sha256": hashed}))

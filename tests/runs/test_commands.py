@@ -1,14 +1,15 @@
 """Runs from the command line."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from django.core.management import call_command
 
 from runs.models import Run
-from runs.replay import differences
-from tests.runs.making import completed, write_losses
-from training.record import write_record
+from runs.services import replay_run
+from tests.runs.making import completed, end
+from tunixrt.jobs.models import Job
 
 pytestmark = pytest.mark.django_db
 
@@ -88,68 +89,26 @@ def test_a_run_is_examined_again_replayed_and_compared(call, dataset):
     assert call("evaluate_run", str(base.pk))["status"] == "evaluating"
 
 
-RECORD = {
-    "format_version": 1,
-    "config_sha256": "c",
-    "dataset_sha256": "d",
-    "seed": 1,
-    "code_version": "v",
-    "libraries": {"jax": "1"},
-    "machine": {"cores": 2},
-}
-
-
-def directory(run: Run, losses: list[float], params: str, *, ended: str | None = None, **record) -> Run:
-    """What training leaves that a replay is held against."""
-    write_losses(run, losses, elapsed_s=len(params))
-    progress = run.directory / "checkpoints" / str(len(losses)) / "progress"
-    progress.mkdir(parents=True)
-    (progress / "metadata").write_text(json.dumps({"params_sha256": params, "ended": ended}))
-    write_record(run.directory, RECORD | record)
-    return run
-
-
-def test_a_replay_is_held_against_losses_and_parameters_not_against_the_clock(dataset):
-    base = directory(completed(dataset, seed=1), [4.0, 2.0], "a" * 64)
-    same = directory(completed(dataset, seed=2), [4.0, 2.0], "a" * 64)
-    assert differences(base.directory, same.directory) == []
-
-
-def test_a_difference_names_the_first_step_and_the_inputs(dataset):
-    base = directory(completed(dataset, seed=1), [4.0, 2.0, 1.0], "a" * 64)
-    other = directory(completed(dataset, seed=2), [4.0, 2.5, 1.5], "b" * 64, libraries={"jax": "2"})
-    first, second, third = differences(base.directory, other.directory)
-    assert first == "The first difference is at step 2 (train): loss is 2.0 and 2.5."
-    assert second.startswith("The final parameters differ")
-    assert third == "They were given different inputs: libraries is {'jax': '1'} and {'jax': '2'}."
-
-
-def test_of_runs_that_the_clock_ended_what_both_did_is_compared(dataset):
-    clock = "The clock (training.max_seconds) decided where they end: after step 3 and 4."
-    base = directory(completed(dataset, seed=1), [4.0, 2.0, 1.0], "a" * 64, ended="time")
-    longer = directory(completed(dataset, seed=2), [4.0, 2.0, 1.0, 0.5], "b" * 64, ended="time", machine={"cores": 4})
-    other = directory(completed(dataset, seed=3), [4.0, 2.5, 1.0, 0.5], "b" * 64)
-    assert differences(base.directory, longer.directory) == [clock, "What both did is the same."]
-    first = "The first difference is at step 2 (train): loss is 2.0 and 2.5."
-    assert differences(base.directory, other.directory) == [clock, first]
-
-
-def test_runs_that_the_clock_ended_after_the_same_step_are_compared_whole(dataset):
-    base = directory(completed(dataset, seed=1), [4.0, 2.0], "a" * 64, ended="time")
-    other = directory(completed(dataset, seed=2), [4.0, 2.0], "b" * 64, ended="time")
-    assert differences(base.directory, other.directory) == [f"The final parameters differ: {'a' * 12} and {'b' * 12}."]
-
-
-@pytest.mark.parametrize(("losses", "code"), [([4.0, 2.0], 0), ([4.0, 2.5], 3)])
-def test_verifying_a_replay_exits_3_when_it_differs(dataset, monkeypatch, capsys, losses, code):
-    base = directory(completed(dataset, seed=1), [4.0, 2.0], "a" * 64)
-    again = directory(completed(dataset, seed=2), losses, "a" * 64)
+@pytest.mark.parametrize(("same", "code"), [(True, 0), (False, 3)])
+def test_verifying_a_replay_prints_the_answer_and_exits_3_when_it_differs(dataset, monkeypatch, capsys, same, code):
+    base, again = completed(dataset), completed(dataset)
+    answer = {"same": same, "headline": "In a sentence.", "sentences": ["One difference."]}
+    again.replay = answer
     monkeypatch.setattr("runs.management.commands.replay_run.replay_run", lambda run: again)
-    if code:
-        with pytest.raises(SystemExit) as ended:
-            call_command("replay_run", str(base.pk), "--verify")
-        assert ended.value.code == code
-        assert "step 2" in capsys.readouterr().out
-    else:
+    for arguments in ([], ["--json"]):
+        with pytest.raises(SystemExit) if code else nullcontext() as ended:
+            call_command("replay_run", str(base.pk), "--verify", *arguments)
+        assert not code or ended.value.code == code
+    *lines, shown = capsys.readouterr().out.splitlines()
+    assert json.loads(shown)["replay"] == answer
+    assert lines == ["In a sentence.", "One difference."]
+
+
+def test_a_replay_that_was_never_trained_cannot_be_verified(dataset, monkeypatch, capsys):
+    base = completed(dataset)
+    again = end(replay_run(run=base), Job.Status.FAILED, "the dataset changed")
+    monkeypatch.setattr("runs.management.commands.replay_run.replay_run", lambda run: again)
+    with pytest.raises(SystemExit) as ended:
         call_command("replay_run", str(base.pk), "--verify")
-        assert "the same" in capsys.readouterr().out
+    assert ended.value.code == 1
+    assert "training failed: the dataset changed" in capsys.readouterr().err

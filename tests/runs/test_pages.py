@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.template.loader import render_to_string
@@ -11,7 +12,7 @@ from datasets_app.models import Dataset
 from runs import series, services
 from runs.forms import config_text
 from runs.models import Prediction, Run
-from tests.runs.making import TINY, begin, completed, end, write_losses
+from tests.runs.making import TINY, begin, completed, end, write_losses, write_run_record
 
 pytestmark = pytest.mark.django_db
 
@@ -245,6 +246,36 @@ def test_two_ticked_runs_are_compared_from_the_older_to_the_newer(client_in, dat
     assert 'data-name="other train"' in text
     assert "training.seed" in text
     assert text.count("status won") == base.evalset.item_count
+
+
+def test_a_run_that_was_reproduced_carries_the_badge(client_in, dataset):
+    run = completed(dataset)
+    Run.objects.filter(pk=run.pk).update(reproduced=3, reproduced_at=datetime(2026, 11, 21, tzinfo=UTC))
+    assert "reproduced 3×, last on 21 Nov 2026" in client_in.get(reverse("run_detail", args=[run.pk])).content.decode()
+    assert "reproduced 3×" in client_in.get(reverse("run_list")).content.decode()
+
+
+def test_a_replay_that_differs_says_where_on_its_page_and_on_that_of_the_original(client_in, dataset):
+    run = completed(dataset)
+    again = services.replay_run(run=run)
+    stages = [{"name": "losses", "same": False, "detail": "At step 2."}, {"name": "tokens", "same": None, "detail": ""}]
+    inputs = [{"name": "library <jax>", "base": "1", "other": None, "defines": False}]
+    found = {"same": False, "headline": "It parts at step 2.", "stages": stages, "inputs": inputs, "sentences": []}
+    Run.objects.filter(pk=again.pk).update(replay=found)
+    page = client_in.get(reverse("run_detail", args=[again.pk])).content.decode()
+    for words in ("Not reproduced: It parts at step 2.", "differs", "At step 2.", "not known", "library &lt;jax&gt;"):
+        assert words in page
+    original = client_in.get(reverse("run_detail", args=[run.pk])).content.decode()
+    assert f"{reverse('run_detail', args=[again.pk])}#replay" in original
+    assert "It parts at step 2." in original
+
+
+def test_two_runs_are_compared_by_what_else_they_were_given(client_in, dataset):
+    base, other = completed(dataset, seed=1), completed(dataset, seed=2)
+    write_run_record(other, libraries={"jax": "2"})
+    page = client_in.get(reverse("run_compare"), {"base": base.pk, "other": other.pk}).content.decode()
+    assert "Other inputs" in page
+    assert "library jax" in page
 
 
 def test_runs_that_do_not_compare_say_why(client_in, dataset, run):

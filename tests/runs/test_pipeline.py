@@ -9,9 +9,9 @@ from runs import services, verdicts
 from runs.children import run_child
 from runs.models import Evaluation, Prediction, Run
 from runs.pipeline import EvaluateRun, TrainRun, evaluate_argv, prepare_directory, train_argv
-from runs.replay import differences
 from tests.runs.making import TINY, begin, completed, end, write_examination, write_losses
-from training.files import write_atomic, write_json_atomic
+from training.files import write_atomic
+from training.replay import compare
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Cancelled, HandBack, Job
 from tunixrt.lib.errors import Conflict, Refused
@@ -181,13 +181,15 @@ def test_the_child_gets_the_whole_config_and_no_shell(run):
     assert argv_value(evaluate_argv(run), "--evalset") == str(run.evalset.path)
 
 
-@pytest.mark.parametrize(("recorded", "size"), [({"microbatch": 4}, "4"), ({}, "2")])
-def test_a_replay_divides_its_updates_as_the_run_that_it_repeats_did(run, recorded, size):
-    write_json_atomic(run.directory / "run.json", {"format_version": 1} | recorded)
-    again = Run(pk=run.pk, parent=run, dataset=run.dataset, config=run.config, seed=5, engine=run.engine)
-    assert "--microbatch" not in train_argv(again)  # a retry may choose anew
-    again.origin = Run.Origin.REPLAY
-    assert argv_value(train_argv(again), "--microbatch") == size
+def test_the_child_of_a_replay_gets_the_record_of_the_run_that_it_repeats_and_nothing_else(dataset):
+    run = completed(dataset)
+    again = services.replay_run(run=run)
+    argv = train_argv(again)
+    assert argv_value(argv, "--replay") == str(run.directory)
+    assert argv_value(argv, "--parent") == str(run.pk)
+    assert argv_value(argv, "--run_id") == str(again.pk)
+    assert "--resume" in argv
+    assert not {"--config", "--dataset", "--seed", "--microbatch"} & set(argv)
 
 
 def test_the_child_of_the_other_engine_is_its_script_in_its_environment(dataset, tunix):
@@ -348,8 +350,7 @@ def test_the_summary_of_the_losses_is_kept(run, monkeypatch):
 def test_a_real_run_trains_is_examined_and_its_replay_is_the_same(dataset, settings):
     """The real children, from pending to completed, twice."""
     settings.RUN_DEVICE = "cpu"
-    run = services.launch_run(dataset_key=dataset.key, config=TINY, seed=5)
-    again = None
+    first = run = services.launch_run(dataset_key=dataset.key, config=TINY, seed=5)
     for _ in range(2):
         work.perform(run.job.pk)
         run.refresh_from_db()
@@ -361,9 +362,10 @@ def test_a_real_run_trains_is_examined_and_its_replay_is_the_same(dataset, setti
         assert Prediction.objects.of_run(run, "after").count() == run.evalset.item_count
         record = json.loads((run.directory / "run.json").read_text())
         assert (record["run_id"], record["config_sha256"]) == (str(run.pk), run.config_sha256)
-        if again is None:
-            first, again = run, services.replay_run(run=run)
-            run = again
-    assert differences(first.directory, again.directory) == []
+        again, run = run, services.replay_run(run=first) if run == first else run
+    assert (again.replay["same"], again.replay["inputs"]) == (True, [])
+    assert [stage["same"] for stage in again.replay["stages"]] == [True] * 5
+    first.refresh_from_db()
+    assert (first.reproduced, first.reproduced_at is None) == (1, False)
     (again.directory / "metrics.jsonl").write_text("")
-    assert differences(first.directory, again.directory) == ["One has more losses than the other."]
+    assert compare(first.directory, again.directory).first_step == 1

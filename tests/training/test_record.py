@@ -5,7 +5,8 @@ import pytest
 from training.config import TrainConfig
 from training.errors import Invalid
 from training.home import home
-from training.record import compile_cache, new_record, read_record, write_record
+from training.machine import compile_cache
+from training.record import new_record, read_record, write_record
 
 CONFIG = TrainConfig.from_dict({"training": {"steps": 1}}).resolved(seed=2**63 - 1)
 

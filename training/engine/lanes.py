@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import jax
 
-from training.record import machine
+from training.machine import machine
 
 Item = TypeVar("Item")
 

@@ -17,7 +17,7 @@ from training.config import MICROBATCH, TrainConfig
 from training.engine import checkpoint, lora, microbatch
 from training.engine.mesh import any_of_all, leads, make_mesh, placed, spread_fresh, wait_for_all, whole
 from training.engine.model import Params, init_params
-from training.engine.runtime import peak_memory, require_memory
+from training.engine.runtime import device, peak_memory, require_memory
 from training.engine.saver import Saver
 from training.engine.step import (
     UNWRAPPED,
@@ -38,7 +38,7 @@ from training.journal import Journal, Update
 from training.ledger import looks_at
 from training.lifeline import TRANSIENT, stop_requested
 from training.memory import run_memory
-from training.packing import Batch, Example, PackedData
+from training.packing import Batch, Example, PackedData, tokens_sha256
 from training.plan import Prepared, plan_prepared, prepare, total_updates, training_data
 from training.record import CHECKPOINTS, TOKENIZER, recorded_microbatch, write_record
 from training.renderers import Row
@@ -72,7 +72,8 @@ def train(
     task = _task(config, prepared, engine or own_engine)
     plan = replace(plan, memory=run_memory(task.config, task.shape, engine=engine_name, devices=devices))
     if leads():
-        write_record(run_dir, record | {"microbatch": task.config.training.microbatch})
+        shown = {"device": device(), "tokens_sha256": tokens_sha256(prepared.train, prepared.valid)}
+        write_record(run_dir, shown | record | {"microbatch": task.config.training.microbatch})
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
     journal.taught(prepared.taught(rows))

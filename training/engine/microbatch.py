@@ -19,8 +19,8 @@ from training.engine.runtime import require_memory
 from training.engine.step import Batch, Step, TrainState
 from training.errors import Invalid
 from training.files import write_json_atomic
+from training.machine import compile_cache, machine
 from training.memory import run_memory
-from training.record import compile_cache, machine
 from training.shapes import ModelShape
 
 FEW_UPDATES = 300  # a run this short is over before a better choice has paid

@@ -4,10 +4,11 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from training import memory
 from training.lifeline import BAD_CONFIG, TRANSIENT, Failure
-from training.record import compile_cache
+from training.machine import compile_cache, cores_to_use, use_cores
 
 DEVICES = {"auto": "", "cpu": "cpu", "gpu": "cuda", "tpu": "tpu"}
 JOIN_SECONDS = 60  # in which all processes must have begun
@@ -23,11 +24,13 @@ class Processes:
     index: int  # from 0
 
 
-def start_jax(device: str, processes: Processes | None = None) -> None:
+def start_jax(device: str, processes: Processes | None = None, *, cores: int | None = None) -> None:
     """Imports jax for `device`, one of DEVICES, and finds the other `processes` if there are any.
 
-    Raises Failure when this machine has no such device or the others do not come.
+    As many `cores` compute as `machine.cores_to_use` says: jax counts them once, when it starts its threads. Raises
+    Failure when this machine has no such device or the others do not come.
     """
+    use_cores(cores_to_use(cores))
     if DEVICES[device]:
         os.environ["JAX_PLATFORMS"] = DEVICES[device]
     import jax  # reads the variable above
@@ -45,6 +48,14 @@ def start_jax(device: str, processes: Processes | None = None) -> None:
     except (RuntimeError, AssertionError) as error:  # the latter, without a word, where jax was installed without it
         reason = next(iter(str(error).splitlines()), "the installed jax has no support for it")
         raise Failure(BAD_CONFIG, "device_unavailable", f"there is no {device} for jax on this machine: {reason}")
+
+
+def device() -> dict[str, Any]:
+    """What computes, of all processes together: for each kind of device the bits of a sum may be others."""
+    import jax
+
+    first = jax.devices()[0]
+    return {"platform": first.platform, "kind": first.device_kind, "count": jax.device_count()}
 
 
 def peak_memory() -> int | None:

@@ -36,6 +36,7 @@ PASSED_ON = (
     "LD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
     "RUN_MEMORY_BYTES",
+    "RUN_THREADS",
 )
 LOOK_SECONDS = 1.0  # between two looks at the child, at most
 EVENT_BYTES = 1 << 20  # longer lines are no events

@@ -3,7 +3,6 @@ import time
 from collections.abc import Iterable
 
 from runs.models import Run
-from runs.replay import differences
 from runs.services import find_run, replay_run
 from tunixrt.lib.commands import GATE_SAID_NO, ProgressLine
 from tunixrt.lib.commands import Command as BaseCommand
@@ -15,19 +14,16 @@ class Command(BaseCommand):
 
     def add_options(self, parser) -> None:
         parser.add_argument("run_id")
-        parser.add_argument("--verify", action="store_true", help="wait, then compare losses and parameters")
+        parser.add_argument("--verify", action="store_true", help="wait, and tell whether the same came out")
 
     def run(self, *, run_id, verify, **options) -> dict:
-        parent = find_run(run_id)
-        run = replay_run(run=parent)
-        if not verify:
-            return run.to_dict()
-        self.wait(run)
-        if run.status != Run.Status.COMPLETED:
-            raise Refused(f"The replay {run.pk} is {run.state}: {run.error}")
-        found = differences(parent.directory, run.directory)
-        self.exit_code = GATE_SAID_NO if found else 0
-        return run.to_dict() | {"differences": found}
+        run = replay_run(run=find_run(run_id))
+        if verify:
+            self.wait(run)
+            if run.replay is None:
+                raise Refused(f"The replay {run.pk} is {run.state}: {run.error}")
+            self.exit_code = 0 if run.replay["same"] else GATE_SAID_NO
+        return run.to_dict()
 
     def handle(self, *args, **options) -> None:
         self.exit_code = 0
@@ -44,6 +40,6 @@ class Command(BaseCommand):
         line.close()
 
     def show(self, result: dict) -> Iterable[str]:
-        if "differences" not in result:
+        if result["replay"] is None:
             return [f"{result['id']} replays {result['parent']}."]
-        return result["differences"] or ["The replay is the same: every loss and every parameter."]
+        return [result["replay"]["headline"], *result["replay"]["sentences"]]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from training.engine.lanes import LARGE, MOST, lanes, side_by_side
-from training.record import machine
+from training.machine import machine
 
 
 def test_a_cpu_takes_a_stream_a_core_and_only_one_of_weights_too_large_to_fetch_often():
