@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runs import schemas, series, services
+from runs import ledgers, schemas, series, services
 from runs.artifacts import content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import CHOICES, FILTERS, filtered_runs
 from runs.models import QUEUE, Evaluation, Prediction, Run
@@ -27,6 +27,7 @@ from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 DESCRIBED = {"name", "notes", "tags"}
 LAUNCH = {"dataset_key", "config", "config_name", "seed", "engine", "name", "evalset"}
 MAX_OFFSET = 2**53  # bytes into a file
+MAX_STEP = 2**32 - 1
 
 
 class Runs(APIView):
@@ -204,6 +205,21 @@ class RunPredictions(APIView):
         if "category" in query:
             rows = rows.filter(item__category=query["category"])
         return Response(page(rows, query, Prediction.to_dict))
+
+
+class RunLedger(APIView):
+    @extend_schema(parameters=[*WINDOW_PARAMETERS, schemas.STEP, schemas.text("row")], responses=listing(schemas.Look))
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The rows of a `step`, the highest loss first, or the losses of a `row` (a trace's id) over time."""
+        query = request.query_params
+        only_known(query, WINDOW | {"step", "row"})
+        if ("step" in query) == ("row" in query):
+            raise Invalid(Fault(("step",), "give either a step or a row", "wrong_value"))
+        ledger = ledgers.find_ledger(get_run(run_id))
+        if "row" in query:
+            return Response(page(ledgers.history(ledger, query["row"]), query, dict))
+        step = whole_number(query, "step", 0, 0, MAX_STEP)
+        return Response(page(ledgers.ranked(ledger, step), query, dict))
 
 
 class RunsCompare(APIView):

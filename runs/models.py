@@ -14,6 +14,7 @@ from django.db.models.functions import Cast, Replace
 from django.utils import timezone
 
 from datasets_app.models import Dataset, EvalItem, EvalSet
+from traces.models import Trace
 from traces.models.trace import MAX_TAG
 from tunixrt.jobs.models import Job
 from tunixrt.lib.ids import uuid7
@@ -73,6 +74,10 @@ class RunQuerySet(models.QuerySet):
 
     def examined_on(self, evalset: EvalSet) -> Self:
         return self.completed().filter(evalset=evalset)
+
+    def taught(self, trace: Trace) -> Self:
+        """Those in whose train split a trace is."""
+        return self.filter(dataset__items__trace=trace, dataset__items__split="train")
 
     def pace(self, config: dict[str, Any], engine: str) -> float | None:
         """Tokens a second of the newest completed run that computed alike; None before there is one."""

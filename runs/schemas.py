@@ -16,6 +16,8 @@ def choice(name: str, values: list[str]) -> OpenApiParameter:
 
 AFTER = OpenApiParameter("after", int, description="Byte offset: `next` of the answer before.")
 
+STEP = OpenApiParameter("step", int, description="An update; `row` asks for one row's losses over time instead.")
+
 
 class Run(s.Serializer):
     id = s.UUIDField()
@@ -95,6 +97,13 @@ class Prediction(s.Serializer):
     judges = s.DictField()
     output_tokens = s.IntegerField()
     finish_reason = s.CharField()
+
+
+class Look(s.Serializer):
+    id = s.CharField(help_text="The row's: a trace's id.")
+    step = s.IntegerField()
+    tokens = s.IntegerField(help_text="Trained ones of the row.")
+    loss = s.FloatField(allow_null=True, help_text="Mean over them; null when it was no number.")
 
 
 class Evaluation(s.Serializer):

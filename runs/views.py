@@ -12,18 +12,20 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from datasets_app.models import Dataset, EvalSet
-from runs import panels, services, watching
+from runs import ledgers, panels, services, watching
 from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import FILTERS, filtered_runs
 from runs.forms import PREFERRED, LaunchForm, initial_of
 from runs.models import Evaluation, Prediction, Run
+from traces.models import Trace
 from training.config import CONFIGS
 from training.errors import Invalid
 from tunixrt.jobs.models import Job
-from tunixrt.lib.errors import Refused
+from tunixrt.lib.errors import Conflict, Refused
 from tunixrt.lib.windows import window
 
 CROWD = watching.Crowd()
+MAX_DIGITS = 11  # of a step
 PLANNED_ROWS = 20_000  # of a larger dataset a page cannot wait for the plan
 
 
@@ -179,6 +181,41 @@ def prediction(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse
         for row in [Prediction.objects.of_run(run, stage).filter(item=item).first()]
     ]
     return render(request, "runs/prediction.html", {"room": "runs", "run": run, "item": item, "answers": answers})
+
+
+@require_safe
+def ledger(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """The rows of a step ranked by loss, or those that were never learned, or forgotten."""
+    run = find(run_id)
+    context: dict[str, Any] = {"room": "runs", "run": run}
+    try:
+        found = ledgers.find_ledger(run)
+    except Conflict as conflict:
+        return render(request, "runs/ledger.html", context | {"refusal": conflict.detail})
+    lists = {"never_learned": found.never_learned(), "forgotten": found.forgotten()}
+    kind, number = request.GET.get("list"), request.GET.get("step", "")
+    step = ledgers.step_of(found, int(number) if number.isdecimal() and len(number) < MAX_DIGITS else None)
+    shown = window(lists.get(kind, step.looks), request.GET.get("offset"))
+    numbers = [fact.row if kind in lists else int(fact["row"]) for fact in shown.rows]
+    context |= {
+        "kind": kind if kind in lists else "",
+        "counts": [(name, len(rows)) for name, rows in lists.items()],
+        "threshold": found.threshold,
+        "step": step,
+        "window": shown,
+        "rows": ledgers.rows_of(found, shown.rows, numbers),
+    }
+    return render(request, "runs/ledger.html", context)
+
+
+@require_safe
+def trace_losses(request: HttpRequest, trace_id: UUID) -> HttpResponse:
+    """What the newest runs made of a trace, for the trace's page."""
+    trace = get_object_or_404(Trace.objects.visible(), pk=trace_id)
+    found = ledgers.histories(trace)
+    context = {"room": "traces", "trace": trace, "histories": found, "chart": ledgers.chart(found)}
+    template = "runs/_of_trace.html" if request.htmx else "runs/of_trace.html"
+    return render(request, template, context | {"most": ledgers.RUNS_OF_A_TRACE})
 
 
 @require_safe

@@ -1,6 +1,9 @@
 """Runs in the states that tests want. Only the child's work is left out: its files are written here instead."""
 
 import json
+from collections.abc import Sequence
+
+import numpy as np
 
 from runs import verdicts
 from runs.models import Run
@@ -9,6 +12,7 @@ from tests.examination import Right, write_files
 from training.canonical import canonical_json
 from training.evalsets import read_evalset
 from training.files import append_line
+from training.ledger import LOOK, append_looks, write_rows
 from training.record import write_record
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
@@ -82,3 +86,11 @@ def write_ending(run: Run, *, step: int, params: str) -> None:
         progress = run.directory / "checkpoints" / str(at) / "progress"
         progress.mkdir(parents=True, exist_ok=True)
         (progress / "metadata").write_text(json.dumps({"params_sha256": hashed}))
+
+
+def write_ledger(run: Run, ids: Sequence[str], losses: Sequence[Sequence[float]]) -> None:
+    """What training leaves of its rows: every row in every step, with the loss at losses[step - 1][row]."""
+    write_rows(run.directory, ({"id": row_id} for row_id in ids))
+    for step, by_row in enumerate(losses, start=1):
+        looks = [(step, row, 7, loss) for row, loss in enumerate(by_row)]
+        append_looks(run.directory, np.array(looks, LOOK))

@@ -71,7 +71,7 @@ def line_chart(
     for slot, (s, points) in enumerate(drawn, start=1):
         thin = _thin(points, MAX_POINTS)
         path = "M" + "L".join(f"{to_x(x):.1f} {to_y(_at(y, log_y)):.1f}" for x, y in thin)
-        data = ";".join(f"{x:g},{y:.5g}" for x, y in thin)
+        data = ";".join(f"{x:.12g},{y:.5g}" for x, y in thin)
         lines.append(Line(s.name, slot, path, f"{points[-1][1]:.4g}", data))
     y_values = _powers(low, high) if log_y else nice_ticks(low, high, 5)
     return LineChart(
