@@ -1,6 +1,8 @@
 import pytest
 
 from tests.faults.installation import installation
+from tests.jobs.test_work import job, kind  # noqa: F401 (fixtures of the tests that mutants must fail)
+from tests.runs.conftest import dataset, run  # noqa: F401
 
 SERVICES = pytest.param("services", marks=pytest.mark.servers)
 KINDS = ["embedded", SERVICES]

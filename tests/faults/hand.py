@@ -15,17 +15,26 @@ def main() -> None:
     from runs import models as runs
     from runs import services
     from tests.faults import looking
+    from traces import models as imports
     from tunixrt.jobs import models as jobs
     from tunixrt.jobs import work
 
-    names = {"services": services, "runs": runs, "jobs": jobs, "work": work, "datasets": datasets, "looking": looking}
+    names = {
+        "imports": imports,
+        "services": services,
+        "runs": runs,
+        "jobs": jobs,
+        "work": work,
+        "datasets": datasets,
+        "looking": looking,
+    }
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         try:
             answer = {"value": eval(json.loads(line), names)}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-            django.db.connection.close()
+        django.db.connection.close()  # the database may be another the next time
         print(json.dumps(answer, default=str), file=answers, flush=True)
 
 

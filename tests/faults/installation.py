@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.faults.invariants import FINAL, violations
 from tests.faults.servers import Postgres, Redis
@@ -68,6 +71,36 @@ class Installation(Stack):
 
     def seed(self, run_id: str) -> int:
         return self.look(run_id)["seed"]
+
+    def ask_web(
+        self, method: str, path: str, body: object = None, timeout: float = 30, headers: dict[str, str] | None = None
+    ) -> "Answer":
+        """What the web server answers to a person with a token."""
+        if "web" not in self.processes:
+            self.address = self.start_web()
+            self.somebody = self.tell("looking.somebody()")
+        said = self.somebody | {"Content-Type": "application/json"} | (headers or {})
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, said, method=method)
+        began = time.monotonic()
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                status, answered, text = response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            status, answered, text = error.code, error.headers, error.read()
+        return Answer(status, dict(answered), text.decode(), time.monotonic() - began)
+
+    def submit(self, *, steps: int = 8, **fate: Any) -> "Answer":
+        """Launches a run over HTTP."""
+        seed = next(self.seeds)
+        self.fate(seed, **fate)
+        config = {
+            "model": {"size": "tiny"},
+            "tokenizer": {"vocab_size": 300},
+            "training": {"steps": steps, "batch_size": 2},
+            "checkpoint": {"every": 4},
+        }
+        return self.ask_web("POST", "/api/runs", {"dataset_key": DATASET, "config": config, "seed": seed})
 
     def cancel(self, run_id: str) -> str:
         return self.tell(f"looking.cancel({run_id!r})")
@@ -128,6 +161,17 @@ class Installation(Stack):
             hand.kill()
             hand.wait()
         super().stop()
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    text: str
+    seconds: float
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,11 @@
 """What the database says of runs, for `hand`."""
 
 from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth import get_user_model
+from django.test import Client
+from knox.models import AuthToken
 
 from runs.models import Run
 from runs.services import cancel_run, launch_run
@@ -27,6 +32,15 @@ def cancel(run_id: str) -> str:
     except Conflict as conflict:
         return conflict.detail
     return "asked"
+
+
+def somebody() -> dict[str, str]:
+    """The headers of a new person who is signed in and has a token."""
+    user = get_user_model().objects.create_user(f"ada {uuid4()}")
+    browser = Client()
+    browser.force_login(user)
+    cookie = f"sessionid={browser.cookies['sessionid'].value}"
+    return {"Authorization": f"Token {AuthToken.objects.create(user)[1]}", "Cookie": cookie}
 
 
 def look(run_id: str) -> dict[str, Any]:

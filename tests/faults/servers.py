@@ -71,6 +71,9 @@ class Postgres:
         self.start()
 
     def start(self) -> None:
+        """Starts it, or leaves it when it runs."""
+        if self.answers():
+            return
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.directory}"
         options += " -c fsync=off -c max_connections=60"
         self._call("pg_ctl", "-w", "-l", str(self.directory / "log"), "-o", options, "start")
@@ -78,6 +81,11 @@ class Postgres:
     def stop(self) -> None:
         """As a crash: nobody is told, nothing is finished."""
         self._call("pg_ctl", "-m", "immediate", "stop")
+
+    def answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError), self.connect():
+            return True
+        return False
 
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True)
