@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.faults.invariants import FINAL, violations
+from tests.faults.invariants import FINAL, living, violations
 from tests.faults.servers import Postgres, Redis
 from tests.needs import ROOT
 from tests.stack import Stack, eventually
@@ -120,18 +120,29 @@ class Installation(Stack):
         eventually(lambda: self.updates(run_id) >= updates, 60, f"run {run_id} has done {updates} updates")
 
     def trainer(self, run_id: str) -> int:
-        """The process that trains or examines a run now, as it noted itself."""
-        lines = (self.home / "dry" / f"{run_id}.lives").read_text().split()
-        return int(lines[-1])
+        """The process that trains or examines a run now, as it noted itself. Raises LookupError when there is none."""
+        pid = int((self.home / "dry" / f"{run_id}.lives").read_text().split()[-1])
+        if pid not in living(run_id):
+            raise LookupError(f"nobody trains {run_id}")
+        return pid
+
+    def trainers(self, run_id: str) -> int:
+        """How many have trained it so far."""
+        return (self.home / "dry" / f"{run_id}.lives").read_text().count("start train")
 
     def worker_of(self, run_id: str) -> str:
-        """The name of the worker whose pool child holds a run."""
-        pid = int(self.tell(f"jobs.Job.objects.for_target({run_id!r}).first().worker").rpartition(":")[2])
-        parent = parent_of(pid)
-        return next(name for name, process in self.processes.items() if process.pid in (pid, parent))
+        """The name of the worker that holds a run."""
+        parent = parent_of(self.pool_child_of(run_id))
+        return next(name for name, process in self.processes.items() if process.pid == parent)
 
     def pool_child_of(self, run_id: str) -> int:
         return int(self.tell(f"jobs.Job.objects.for_target({run_id!r}).first().worker").rpartition(":")[2])
+
+    def leave(self, name: str) -> subprocess.Popen:
+        """A process that is about to end by itself, out of the way of the next one of its name."""
+        process = self.processes.pop(name)
+        self.processes[f"{name} {process.pid}"] = process
+        return process
 
     def ended(self, run_id: str, seconds: float = 60) -> dict[str, Any]:
         """What is known of a run when it has ended, with nothing about it that must not be."""

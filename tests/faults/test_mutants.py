@@ -180,7 +180,7 @@ MUTANTS = {
     "bells pile up": Mutant(
         work.Sweeper,
         "ring_for_waiting",
-        "if not doorbells(queue)",
+        "if bells == 0",
         "if True",
         test_work.test_a_lost_bell_is_rung_again_but_bells_never_pile_up,
     ),
