@@ -6,7 +6,7 @@ READY := .venv/.ready
 PEERS := .venv-peers/.ready
 TUNIX := .venv-tunix/.ready
 
-.PHONY: install demo up test check bench tunix peers clean
+.PHONY: install demo up test torture check bench tunix peers clean
 
 install: $(READY)          ## make .venv with everything tunixrt needs
 
@@ -19,6 +19,9 @@ up: $(READY)               ## pages, workers and sweeper on this machine
 test: $(READY)             ## every test this machine can run, two processes side by side
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+torture: $(READY)          ## random faults on PostgreSQL and Redis: make torture SEED=1 ROUNDS=20 (docs/faults.md)
+	$(BIN)/python -m tests.faults.torture $(if $(SEED),--seed $(SEED)) --rounds $(or $(ROUNDS),20) --many $(or $(MANY),200)
+
 check: $(READY)            ## lint, format, types, imports, migrations, deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,6 +33,7 @@ check: $(READY)            ## lint, format, types, imports, migrations, deployme
 bench: $(READY) $(PEERS)   ## speed beside Tunix and PyTorch on the same cores, of launches, and of traces and datasets on PostgreSQL
 	$(BIN)/python -m training.bench_jax
 	$(BIN)/python -m tests.benchmarks.launch
+	$(BIN)/python -m tests.benchmarks.queue
 	$(BIN)/python -m tests.benchmarks.traces
 	$(BIN)/python -m tests.benchmarks.datasets
 

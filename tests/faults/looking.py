@@ -54,6 +54,7 @@ def look(run_id: str) -> dict[str, Any]:
         "directory": str(run.directory),
         "events": list(run.events.values_list("from_status", "to_status", "reason")),
         "jobs": list(jobs),
+        "transitions": [(origin, to) for origin, after in Run.TRANSITIONS.items() for to in after],
         "examinations": sorted(run.evaluations.current().values_list("stage", flat=True)),
     }
 

@@ -95,6 +95,28 @@ def test_workers_that_are_told_to_stop_hand_their_runs_back_at_a_checkpoint(plac
 
 
 @on_services_only
+def test_workers_that_die_in_the_middle_of_a_claim_leave_runs_that_are_free(place):
+    """The rows are locked, so that the claims wait where a test can see them."""
+    place.work_force(*NAMES)
+    for name in NAMES:
+        signal_group(place.processes[name].pid, signal.SIGSTOP)
+    run_ids = [place.launch(steps=8) for _ in NAMES]
+    with place.postgres.connect() as locker, locker.transaction():
+        locker.execute("SELECT id FROM jobs_job WHERE target = ANY(%s::uuid[]) FOR UPDATE", [run_ids])
+        for name in NAMES:
+            signal_group(place.processes[name].pid, signal.SIGCONT)
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE%'"
+        with place.postgres.connect() as looker:
+            eventually(lambda: looker.execute(waiting).fetchone()[0] >= len(NAMES), 30, "every worker waits to claim")
+        place.kill("one")
+        place.leave("two").terminate()
+        place.leave("three").send_signal(signal.SIGQUIT)
+    place.work_force(*NAMES)
+    for run_id in run_ids:
+        place.completed(run_id)
+
+
+@on_services_only
 def test_a_cancel_whose_worker_dies_before_it_acts_ends_the_run_as_cancelled(place, three):
     for run_id in three:
         signal_group(place.processes[place.worker_of(run_id)].pid, signal.SIGSTOP)
