@@ -96,8 +96,8 @@ class Stack:
 
 
 @contextlib.contextmanager
-def stack(home: Path, kind: str) -> Iterator[Stack]:
-    """A migrated installation, `kind` "embedded" or "services"; everything it started is gone afterwards."""
+def stack(home: Path, kind: str, *, migrated: bool = True) -> Iterator[Stack]:
+    """An installation, `kind` "embedded" or "services"; everything it started is gone afterwards."""
     home.mkdir()
     (home / "compile_cache").symlink_to(_compiled())
     database = f"tunixrt_test_{uuid.uuid4().hex[:12]}"
@@ -117,7 +117,8 @@ def stack(home: Path, kind: str) -> Iterator[Stack]:
         environment["CELERY_BROKER_URL"] = REDIS_URL
     made = Stack(home, environment)
     try:
-        made.manage("migrate", "--verbosity", "0")
+        if migrated:
+            made.manage("migrate", "--verbosity", "0")
         yield made
     finally:
         made.stop()

@@ -5,17 +5,22 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cache
 
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from kombu import Connection
 from redis.exceptions import ResponseError
 
 from datasets_app.services import damaged_datasets
+from runs.models import Run
 from tunixrt.jobs.models import Beacon, Job
+
+SHOWN = 3  # of what is gone
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    return [database(), broker(), *beacons(), disk()]
+    return [database(), schema(), broker(), *beacons(), disk()]
 
 
 def database() -> Check:
@@ -42,6 +47,23 @@ def database() -> Check:
     except DatabaseError:
         return Check("database", "down", f"{connection.vendor} does not answer")
     return Check("database", "ok", connection.display_name)
+
+
+def schema() -> Check:
+    """Whether the database has the tables that this code knows."""
+    try:
+        behind = _known_migrations() - set(MigrationRecorder(connection).applied_migrations())
+    except DatabaseError:
+        return Check("migrations", "down", "not known while the database does not answer")
+    if behind:
+        return Check("migrations", "down", f"{len(behind)} not applied: run `manage.py migrate`")
+    return Check("migrations", "ok", "all applied")
+
+
+@cache
+def _known_migrations() -> set[tuple[str, str]]:
+    """Those that this process was started with."""
+    return set(MigrationLoader(None).graph.nodes)
 
 
 def broker() -> Check:
@@ -59,42 +81,48 @@ def broker() -> Check:
     return Check("broker", "ok", current_app.connection().transport_cls)
 
 
-def schema() -> Check:
-    """Whether the database has the tables that this code knows."""
-    executor = MigrationExecutor(connection)
-    pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if pending:
-        return Check("migrations", "down", f"{pending} not applied: run `manage.py migrate`")
-    return Check("migrations", "ok", "all applied")
-
-
 def beacons() -> list[Check]:
     """Workers and sweeper by their own signs of life in the database, never by asking the broker."""
     fresh = timezone.now() - timedelta(seconds=3 * settings.RUN_HEARTBEAT_SECONDS)
     try:
-        seen = list(Beacon.objects.filter(seen_at__gte=fresh))
+        beacons = list(Beacon.objects.order_by("-seen_at"))
         waiting = Job.objects.waiting().count()
     except DatabaseError:
         return []
-    workers = [beacon for beacon in seen if beacon.kind == "worker"]
-    sweepers = [beacon for beacon in seen if beacon.kind == "sweeper"]
-    queues = ", ".join(sorted(beacon.queue for beacon in workers)) or "none alive: start manage.py up"
+    workers, sweepers = ([each for each in beacons if each.kind == kind] for kind in ("worker", "sweeper"))
+    alive = [each.queue for each in workers if each.seen_at >= fresh]
+    queues = ", ".join(sorted(alive)) or _none_alive(workers)
+    swept = any(each.seen_at >= fresh for each in sweepers)
     return [
-        Check("workers", "ok" if workers else "late", f"{queues}; {waiting} waiting"),
-        Check(
-            "sweeper",
-            "ok" if sweepers else "late",
-            "alive" if sweepers else "none alive: start manage.py up",
-        ),
+        Check("workers", "ok" if alive else "late", f"{queues}; {waiting} waiting"),
+        Check("sweeper", "ok" if swept else "late", "alive" if swept else _none_alive(sweepers)),
     ]
+
+
+def _none_alive(silent: list[Beacon]) -> str:
+    last = f", the last was seen {silent[0].seen_at:%Y-%m-%d %H:%M} UTC" if silent else ""
+    return f"none alive{last}: start manage.py up"
 
 
 def disk() -> Check:
     if not os.access(settings.TUNIXRT_HOME, os.W_OK):
         return Check("disk", "down", f"TUNIXRT_HOME cannot be written: {settings.TUNIXRT_HOME}")
     free = shutil.disk_usage(settings.TUNIXRT_HOME).free
-    level = "ok" if free > settings.DISK_RESERVE_BYTES else "late"
-    return Check("disk", level, f"{free / 1024**3:.1f} GiB free")
+    reserve = settings.DISK_RESERVE_BYTES
+    if free > reserve:
+        return Check("disk", "ok", f"{free / 1024**3:.1f} GiB free")
+    short = f"{free / 1024**3:.1f} GiB free, less than the reserve of {reserve / 1024**3:.1f} (DISK_RESERVE_BYTES)"
+    return Check("disk", "late", f"{short}: `manage.py purge_runs --older-than 30` shows what could go")
+
+
+def runs() -> list[Check]:
+    """Whether the runs that trained still have their directories. It looks at each, so only `doctor` asks."""
+    trained = Run.objects.filter(attempt__gt=0, removal="").closed().newest_first()
+    gone = [str(run.pk) for run in trained.only("pk", "created_at").iterator() if not run.directory.is_dir()]
+    if not gone:
+        return [Check("runs", "ok", "all have their directories")]
+    more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+    return [Check("runs", "late", f"no files of {', '.join(gone[:SHOWN])}{more}: only what the database has is shown")]
 
 
 def datasets() -> list[Check]:

@@ -31,6 +31,7 @@ def with_checkpoint(run: Run) -> Run:
     (step / "params").write_bytes(b"x" * 5000)
     (step / "MANIFEST.json").write_text("{}")
     (run.directory / "metrics.jsonl").write_text("")
+    (run.directory / "run.json").write_text("{}")
     (run.directory / "train.log").write_text("a line\n")
     return run
 
@@ -431,7 +432,7 @@ def test_the_table_for_people_names_what_is_held(capsys, trained):
 def test_sizes_are_told_by_what_the_files_are_for(api, client_in, trained):
     answer = api.get(f"/api/runs/{trained.pk}/artifacts").json()
     assert answer["kinds"]["checkpoints"] == {"files": 2, "bytes": 5002}
-    assert set(answer["kinds"]) == {"checkpoints", "metrics", "evaluation", "logs"}
+    assert set(answer["kinds"]) == {"checkpoints", "metrics", "evaluation", "logs", "record"}
     assert answer["bytes"] == sum(row["size"] for row in answer["data"])
     text = client_in.get(reverse("run_detail", args=[trained.pk])).content.decode()
     assert "<b>checkpoints</b> 4.9\xa0KB" in text

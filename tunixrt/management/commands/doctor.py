@@ -18,9 +18,8 @@ class Command(BaseCommand):
 
     def run(self, **options) -> dict:
         found = state.checks()
-        found.append(state.schema())
-        if found[-1].state == "ok":
-            found += state.datasets()
+        if any((check.name, check.state) == ("migrations", "ok") for check in found):
+            found += [*state.datasets(), *state.runs()]
         report = {
             "home": str(settings.TUNIXRT_HOME),
             "checks": {check.name: check.to_dict() for check in found},
