@@ -25,6 +25,7 @@ from tunixrt.lib.errors import Conflict, Refused
 from tunixrt.lib.windows import window
 
 CROWD = watching.Crowd()
+LEDGER_LISTS = ("never_learned", "forgotten")
 MAX_DIGITS = 11  # of a step
 PLANNED_ROWS = 20_000  # of a larger dataset a page cannot wait for the plan
 
@@ -192,15 +193,17 @@ def ledger(request: HttpRequest, run_id: UUID) -> HttpResponse:
         found = ledgers.find_ledger(run)
     except Conflict as conflict:
         return render(request, "runs/ledger.html", context | {"refusal": conflict.detail})
-    lists = {"never_learned": found.never_learned(), "forgotten": found.forgotten()}
-    kind, number = request.GET.get("list"), request.GET.get("step", "")
+    kind, number = request.GET.get("list", ""), request.GET.get("step", "")
+    # Counted only where a list is shown: a step is found in no time, the lists take a look at everything.
+    lists = {"never_learned": found.never_learned(), "forgotten": found.forgotten()} if kind in LEDGER_LISTS else {}
     step = ledgers.step_of(found, int(number) if number.isdecimal() and len(number) < MAX_DIGITS else None)
     shown = window(lists.get(kind, step.looks), request.GET.get("offset"))
-    numbers = [fact.row if kind in lists else int(fact["row"]) for fact in shown.rows]
+    numbers = [fact.row if lists else int(fact["row"]) for fact in shown.rows]
     context |= {
-        "kind": kind if kind in lists else "",
-        "counts": [(name, len(rows)) for name, rows in lists.items()],
-        "threshold": found.threshold,
+        "kind": kind if lists else "",
+        "lists": [(name, len(lists[name]) if lists else None) for name in LEDGER_LISTS],
+        "threshold": found.threshold if lists else None,
+        "looks": found.looks_a_row if lists else None,
         "step": step,
         "window": shown,
         "rows": ledgers.rows_of(found, shown.rows, numbers),

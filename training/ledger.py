@@ -121,6 +121,11 @@ class Ledger:
         middle = np.median(last)
         return float(middle + FAR * SPREAD * np.median(np.abs(last - middle)))
 
+    @property
+    def looks_a_row(self) -> float:
+        """How often a row was looked at, on average of those that were."""
+        return len(self.looks) / int(np.count_nonzero(self._fates.looks))
+
     def never_learned(self) -> list[Fate]:
         """Rows no look at which was as low as the threshold, the highest last loss first."""
         return self._fates.where(~(self._fates.best <= self.threshold))
