@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import timezone
 
 from datasets_app.models import Dataset, EvalSet
 from runs import reading, series, services, verdicts, watching
@@ -32,6 +30,7 @@ MOST_CHOICES = 500  # in a select
 MOST = 10.0  # seconds between two polls of a page on which nothing changes
 SILENT_AFTER = 1.5  # heartbeats: the page tells of silence before two are missed
 LOG_BYTES, SEARCHED_BYTES = 24 * 2**10, 16 * 2**20  # of the log's end
+SAMPLES_BYTES, SAMPLED_STEPS = 2**20, 20  # read; checkpoints shown
 FOUND_LINES, MAX_SEARCH = 200, 200  # lines shown of those found; characters searched for
 OF_THE_CONFIG = ("config", "engine", "seed")  # inputs that the difference of two configs tells of
 OUTCOMES = {
@@ -65,6 +64,14 @@ class Signs:
     workers: bool = True  # whether one is alive that could take it
     silence: int | None = None  # seconds, in whole heartbeats, without the sign of life that is due
     lease: int | None = None  # seconds of silence after which it is taken back
+
+
+class Sampled(NamedTuple):
+    """The answers at one checkpoint, rows of samples.jsonl, and how many are right."""
+
+    step: int
+    answers: list[dict[str, Any]]
+    right: int
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,7 @@ def shown(run: Run, job: Job | None, query: Mapping[str, str]) -> dict[str, Any]
         "signs": signs(run, job),
         "budget": budget(run, figures),
         "curve": curve([run], query),
+        "samples": samples(run),
         "log": log(run, query),
     }
 
@@ -188,7 +196,7 @@ def shown_tag(run: Run, job: Job | None, query: Mapping[str, str]) -> str:
     work = job and [getattr(job, name) for name in names]
     asked = [query.get(name) for name in ("smooth", "log", "search")]
     row = (run.status, run.attempt, run.error, run.metrics)
-    files = [run.directory / name for name in (series.METRICS, series.LOG, CHECKPOINTS)]
+    files = [run.directory / name for name in (series.METRICS, series.LOG, series.SAMPLES, CHECKPOINTS)]
     return watching.tag(row, work, signs(run, job), asked, files=files)
 
 
@@ -268,6 +276,16 @@ def log(run: Run, query: Mapping[str, str]) -> Log:
     return Log(found[-FOUND_LINES:], words, len(found))
 
 
+def samples(run: Run) -> list[Sampled]:
+    """What the model answered to the fixed questions, the newest checkpoint first."""
+    lines = series.read_lines(run.directory / series.SAMPLES, window=SAMPLES_BYTES).lines
+    by_step: dict[int, list[dict[str, Any]]] = {}
+    for line in series.parse_points(lines):
+        by_step.setdefault(line["step"], []).append(line)
+    newest = sorted(by_step.items(), reverse=True)[:SAMPLED_STEPS]
+    return [Sampled(step, answers, sum(bool(answer["correct"]) for answer in answers)) for step, answers in newest]
+
+
 def verdict(run: Run) -> Verdict | None:
     stages = {evaluation.stage: evaluation for evaluation in run.evaluations.current()}
     comparison = verdicts.before_and_after(run)
@@ -336,8 +354,7 @@ def filter_choices() -> dict[str, list]:
 
 
 def worker_is_alive() -> bool:
-    fresh = timezone.now() - timedelta(seconds=3 * settings.RUN_HEARTBEAT_SECONDS)
-    return Beacon.objects.filter(kind="worker", queue__contains=TrainRun.queue, seen_at__gte=fresh).exists()
+    return Beacon.objects.workers().alive().filter(queue__contains=TrainRun.queue).exists()
 
 
 def find_run(text: str) -> Run | None:

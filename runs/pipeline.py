@@ -26,6 +26,7 @@ class TrainRun(Work):
     """pending → training → evaluating. The move to evaluating and the job that examines are one transaction."""
 
     kind = "train_run"
+    page = "run_detail"
     queue = QUEUE
 
     def started(self, job: Job) -> None:
@@ -66,6 +67,7 @@ class EvaluateRun(Work):
     """evaluating → completed, with the rows of both examinations in the database."""
 
     kind = "evaluate_run"
+    page = "run_detail"
     queue = QUEUE
     attempts = 2
 

@@ -18,6 +18,7 @@ class RemoveRun(Work):
     """Removes what the run's `removal` says. A purge leaves the record, the metrics and every answer."""
 
     kind = "remove_run"
+    page = "run_detail"
 
     def body(self, job: Job) -> None:
         run = Run.objects.get(pk=job.target)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-METRICS, LOG = "metrics.jsonl", "train.log"
+METRICS, LOG, SAMPLES = "metrics.jsonl", "train.log", "samples.jsonl"
 WINDOW_BYTES = 4 * 2**20  # read at once
 ESCAPES = {code: None for code in range(32) if chr(code) not in "\t\n"}  # terminal colours begin with one
 

@@ -184,6 +184,7 @@ class EvalConfig:
     temperature: float = _option(0.0, _number(0.0, 100.0))  # 0: always the likeliest token
     top_k: int | None = _option(None, _whole(1, 1_000_000))  # draw among the k likeliest
     top_p: float = _option(1.0, _number(1e-6, 1.0))  # draw among the likeliest that hold this much probability
+    samples: int = _option(3, _whole(0, 20))  # held-out questions asked again at each checkpoint
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from training.renderers import Row
 
-METRICS, LOG, PLAN = "metrics.jsonl", "train.log", "plan.json"
+METRICS, LOG, PLAN, SAMPLES = "metrics.jsonl", "train.log", "plan.json", "samples.jsonl"
 LINES_WANTED = 1000  # train lines of a run that does not say how often to log
 EVENT_SECONDS = 0.5  # between two progress events, at least
 
@@ -64,7 +64,7 @@ class Journal:
         self._told = self._speed = self._loss = 0.0
         self._valid_loss: float | None = None
         if run_dir:
-            _forget_after(step, run_dir / METRICS)
+            forget_after(step, run_dir / METRICS)
             forget_looks_after(step, run_dir)
 
     @property
@@ -206,9 +206,9 @@ def _nonfinite(*numbers: float) -> dict[str, str]:
     return {} if broken is None else {"nonfinite": "nan" if math.isnan(broken) else "inf"}
 
 
-def _forget_after(step: int, metrics: Path) -> None:
+def forget_after(step: int, path: Path) -> None:
     """Drops the lines of updates that are about to be done again, and a torn last line."""
-    if metrics.exists():
-        lines = metrics.read_bytes().splitlines(keepends=True)
+    if path.exists():
+        lines = path.read_bytes().splitlines(keepends=True)
         whole = [line for line in lines if line.endswith(b"\n") and json.loads(line)["step"] <= step]
-        write_lines_atomic(metrics, whole)
+        write_lines_atomic(path, whole)

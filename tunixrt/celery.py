@@ -2,11 +2,20 @@
 
 import logging
 import os
+import signal
+import socket
 import threading
 from contextlib import suppress
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    celeryd_after_setup,
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tunixrt.settings")
 
@@ -16,6 +25,7 @@ app.autodiscover_tasks()
 
 log = logging.getLogger(__name__)
 stopping = threading.Event()
+held: list[str] = []  # accelerators that are this worker's alone
 
 
 @setup_logging.connect
@@ -37,6 +47,18 @@ def refuse_to_start(**kwargs: object) -> None:
         for check in (state.broker(), state.schema()):
             if check.state == "down" and "does not answer" not in check.detail:
                 raise SystemExit(f"{check.name}: {check.detail}")
+
+
+@celeryd_after_setup.connect
+def take_devices(instance, **kwargs: object) -> None:
+    """Gives this worker a name that its pool inherits. One that trains on an accelerator has it to itself."""
+    from tunixrt.jobs import devices
+    from tunixrt.jobs.models import WORKER
+
+    os.environ[WORKER] = f"{socket.gethostname()}:{os.getpid()}"
+    if "runs" in instance.app.amqp.queues.consume_from:
+        held.extend(devices.devices())
+        devices.take(held)
 
 
 @worker_ready.connect
@@ -65,10 +87,18 @@ def hand_work_back(**kwargs: object) -> None:
 
 
 @worker_shutdown.connect
-def clear_drain_file(**kwargs: object) -> None:
+def leave(**kwargs: object) -> None:
+    """Leaves neither file nor beacon behind."""
+    from django.db import DatabaseError
+
     from tunixrt.jobs.child import drain_file
+    from tunixrt.jobs.models import Beacon
 
     drain_file(os.getpid()).unlink(missing_ok=True)
+    try:
+        Beacon.put_out()
+    except DatabaseError as error:
+        log.warning("the beacon stays: %s", error)
 
 
 def _beat(queues: str, seconds: int) -> None:
@@ -78,7 +108,9 @@ def _beat(queues: str, seconds: int) -> None:
 
     while True:
         try:
-            Beacon.light(kind="worker", queue=queues)
+            beacon = Beacon.light(kind="worker", queue=queues, device=", ".join(held))
+            if beacon.draining and not stopping.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)  # as if a person had sent it
         except DatabaseError as error:
             log.warning("no sign of life could be written: %s", error)
         finally:

@@ -26,6 +26,7 @@ class Fleet:
     def __init__(self, commands: Mapping[str, Sequence[str]]):
         self.commands = commands
         self.running: dict[str, subprocess.Popen] = {}
+        self.done: set[str] = set()
         self.deaths = dict.fromkeys(commands, 0)
         self.not_before = dict.fromkeys(commands, 0.0)
         self.started_at = dict.fromkeys(commands, 0.0)
@@ -48,10 +49,17 @@ class Fleet:
                 process.wait()
 
     def mend(self) -> list[str]:
-        """Starts again what died, later and later when it keeps dying. Returns a line for each death."""
+        """Starts again what died, later and later when it keeps dying. Returns a line for each death.
+
+        What ended with 0 was told to, as a worker that is drained is: it stays down.
+        """
         now, lines = time.monotonic(), []
         for name, process in list(self.running.items()):
-            if process.poll() is not None:
+            if process.poll() == 0:
+                self.done.add(name)
+                del self.running[name]
+                lines.append(f"{name} was told to stop, and stays down until all is started again")
+            elif process.poll() is not None:
                 steady = now - self.started_at[name] > STEADY_SECONDS
                 self.deaths[name] = 1 if steady else self.deaths[name] + 1
                 pause = BACK_OFF_SECONDS[min(self.deaths[name], len(BACK_OFF_SECONDS)) - 1]
@@ -59,7 +67,7 @@ class Fleet:
                 del self.running[name]
                 lines.append(f"{name} ended with {process.returncode}; again in {pause:g} s. Its log: {self.log(name)}")
         for name in self.commands:
-            if name not in self.running and now >= self.not_before[name]:
+            if name not in self.running and name not in self.done and now >= self.not_before[name]:
                 self._start(name)
         return lines
 

@@ -10,6 +10,7 @@ from tunixrt import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("", include("tunixrt.jobs.urls")),
     path("", include("traces.urls")),
     path("", include("datasets_app.urls")),
     path("", include("runs.urls")),

@@ -12,6 +12,7 @@ from runs import watching
 from runs.models import Run
 from runs.services import launch_run
 from tests.runs.making import TINY, begin, write_losses
+from training.files import append_line
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Beacon, Job
 
@@ -76,13 +77,27 @@ def a_plan(run: Run) -> None:
     run.keep_plan({"peak_memory_bytes": 2**30, "tokens": 500})
 
 
+def answers_at_a_checkpoint(run: Run, step: int = 2, output: str = "Answer: 4", correct: bool = True) -> None:
+    row = {"step": step, "id": "a", "prompt": "2 + 2?", "expected_answer": "4", "output": output, "correct": correct}
+    append_line(run.directory / "samples.jsonl", json.dumps(row | {"answer": "4"}))
+
+
 def a_wish_to_cancel(run: Run) -> None:
     Job.objects.for_target(run.pk).update(cancel_requested=True)
 
 
 @pytest.mark.parametrize(
     "news",
-    [more_losses, a_line_of_the_log, a_checkpoint, progress, a_plan, a_wish_to_cancel, partial(quiet_for, seconds=60)],
+    [
+        more_losses,
+        a_line_of_the_log,
+        a_checkpoint,
+        answers_at_a_checkpoint,
+        progress,
+        a_plan,
+        a_wish_to_cancel,
+        partial(quiet_for, seconds=60),
+    ],
 )
 def test_each_kind_of_news_is_told(ask, training, news):
     tag = ask()["ETag"]
@@ -194,6 +209,17 @@ def test_the_newest_checkpoint_is_shown(ask, training):
         (training.directory / "checkpoints" / step / "MANIFEST.json").write_text("{}")
     (training.directory / "checkpoints" / "bad-400").mkdir()
     assert "Checkpoint</dt><dd>10 <small><time" in ask().content.decode()
+
+
+def test_samples_of_each_checkpoint_are_shown_as_text_the_newest_open(ask, training):
+    assert "<h2>Samples" not in ask().content.decode()
+    answers_at_a_checkpoint(training, 100, "<script>alert(1)</script></pre>", correct=False)
+    answers_at_a_checkpoint(training, 200)
+    text = ask().content.decode()
+    assert "<script>alert" not in text
+    newest, earlier = text.index("Step 200: 1 of 1 right"), text.index("Step 100: 0 of 1 right")
+    assert newest < earlier
+    assert text.count(" open data-open") == 1
 
 
 def test_figures_are_read_on_where_they_were_left(tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ from training.engine.loop import Learner, own_engine, train
 from training.engine.lora import init_adapters, variables
 from training.engine.mesh import make_mesh
 from training.engine.model import init_params
+from training.engine.samples import Samples
 from training.engine.step import TrainState, learning_rate, make_optimizer
 from training.engine.weights import initial_params, save_published
 from training.engines import check_engine
@@ -354,3 +355,9 @@ def test_mesh_data():
 def test_mesh_fsdp():
     with pytest.raises(Invalid, match="wants 1 x 99 = 99 devices"):
         make_mesh(config("mesh.fsdp", 99).mesh)
+
+
+def test_eval_samples(tmp_path):
+    asked = config("eval.samples", 2)
+    prompts = [Samples(c, SMALL_SHAPE, TOKENIZER, ROWS, run_dir=tmp_path, step=0).prompts for c in (asked, config())]
+    assert [len(each) for each in prompts] == [2, 3]

@@ -22,6 +22,7 @@ class ClearImport(Work):
     """Deletes what an import stored that is being undone, or what one left behind that failed."""
 
     kind = CLEAR_IMPORT
+    page = "import_detail"
 
     def body(self, job: Job) -> None:
         row = Import.objects.get(pk=job.target)

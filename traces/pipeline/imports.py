@@ -28,6 +28,7 @@ class ImportTraces(Work):
     """Stages the rows of a file where nobody sees them; what ends the job makes them visible, all at once."""
 
     kind = IMPORT_TRACES
+    page = "import_detail"
 
     def body(self, job: Job) -> None:
         row = Import.objects.get(pk=job.target)

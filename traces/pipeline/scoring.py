@@ -30,6 +30,7 @@ class ScoreTraces(Work):
     """
 
     kind = "score_traces"
+    page = "scoring_detail"
 
     def body(self, job: Job) -> None:
         scoring = Scoring.objects.get(pk=job.target)

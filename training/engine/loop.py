@@ -18,6 +18,7 @@ from training.engine import checkpoint, lora, microbatch
 from training.engine.mesh import any_of_all, leads, make_mesh, placed, spread_fresh, wait_for_all, whole
 from training.engine.model import Params, init_params
 from training.engine.runtime import device, peak_memory, require_memory
+from training.engine.samples import Samples, whole_model
 from training.engine.saver import Saver
 from training.engine.step import (
     UNWRAPPED,
@@ -58,11 +59,12 @@ def train(
 
     The updates are computed by our own engine or by the one given.
 
-    Writes run.json (`record`), tokenizer.json, metrics.jsonl, ledger/, train.log and checkpoints/. The same arguments
-    give the same losses and parameters bit for bit on one machine, however often the process was killed between; only
-    after which update `max_seconds` ends it, the clock decides. Raises Invalid when config and rows do not go together
-    (before anything is written), Failure when a loss is no number or a stop was asked for, OSError when the disk is
-    full. Of several processes that train together the first writes; they end together, and all read what was sealed.
+    Writes run.json (`record`), tokenizer.json, metrics.jsonl, samples.jsonl, ledger/, train.log and checkpoints/. The
+    same arguments give the same losses and parameters bit for bit on one machine, however often the process was killed
+    between; only after which update `max_seconds` ends it, the clock decides. Raises Invalid when config and rows do
+    not go together (before anything is written), Failure when a loss is no number or a stop was asked for, OSError
+    when the disk is full. Of several processes that train together the first writes; they end together, and all read
+    what was sealed.
     """
     config = _divided(config, recorded_microbatch(record, config))
     prepared = prepare(config, rows)
@@ -82,9 +84,11 @@ def train(
         journal.say(task.why)
     checkpoints = run_dir / CHECKPOINTS
     with Saver(checkpoints, config.checkpoint, flush=journal.flush, sealed=journal.checkpoint) as saver:
-        attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())))
+        samples = _samples(task, prepared, rows, run_dir, int(state.step))
+        attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())), samples)
         if not (checkpoints / "0").exists():  # or it was damaged: it can be made again
             attempt.save(0, task.learner.fresh() if progress else state, tokens=0, elapsed=0.0, looks=Looks())
+        attempt.ask(int(state.step), state.params)  # should the attempt before have ended between the two
         if not progress.get("ended"):
             _update(attempt, state)
 
@@ -97,6 +101,7 @@ class Learner(NamedTuple):
     step: Step  # its metrics hold `losses` where the engine gives them by place: then there is a ledger
     eval_loss: Callable[[Params, Batch], tuple[Array, Array]]  # sum of the trained tokens' losses, their number
     mesh: Mesh | None = None  # the devices that share this work; None for one
+    model: Callable[[Params], Params] | None = None  # parameters that can be asked, of those trained; None: it cannot
     divided: Callable[[int], "Learner"] | None = None  # this with another microbatch; None: it is not ours to choose
 
 
@@ -119,6 +124,7 @@ def own_engine(config: TrainConfig, vocab_size: int, total: int) -> Learner:
             step=compiled(microbatch=size),
             eval_loss=examined(microbatch=size),
             mesh=mesh,
+            model=None if mesh else whole_model(config, shape, wrapping.frozen),
             divided=divided,
         )
 
@@ -188,6 +194,7 @@ class _Attempt:
     journal: Journal
     saver: Saver
     looks: Looks
+    samples: Samples | None
 
     def wants_look(self, done: int) -> bool:
         """Whether the loss on the valid split is due: in its turn, or for a checkpoint that may be the best."""
@@ -211,11 +218,22 @@ class _Attempt:
         if leads():
             self.saver.save(done, params=params, optimizer=optimizer, progress=progress)
 
+    def ask(self, done: int, params: Params) -> None:
+        """Has the fixed questions answered after `done` updates."""
+        if self.samples and (model := self.task.learner.model):
+            self.samples.ask(done, model(params))
+
     def ending(self, done: int, late: bool) -> str | None:
         """How the run ends before its last update, if it does."""
         if done == self.task.total:
             return None
         return TIME if late else PATIENCE if out_of_patience(self.task.config.training, self.looks) else None
+
+
+def _samples(task: _Task, prepared: Prepared, rows: Sequence[Row], run_dir: Path, step: int) -> Samples | None:
+    if not (task.learner.model and leads()):
+        return None
+    return Samples(task.config, task.shape, prepared.tokenizer, rows, run_dir=run_dir, step=step)
 
 
 def _begin(task: _Task, run_dir: Path, record: dict[str, Any]) -> tuple[TrainState, dict[str, Any], Journal]:
@@ -276,6 +294,8 @@ def _update(attempt: _Attempt, state: TrainState) -> None:
             judged = loss if task.config.checkpoint.best else None
             numbers = {"tokens": journal.tokens, "elapsed": journal.elapsed, "valid_loss": judged}
             attempt.save(done, state, ended=ended, **numbers)
+            if not stopping:
+                attempt.ask(done, state.params)
         if ended:
             return journal.end(done, reason(ended, task.config, attempt.looks))
         if stopping and done < task.total:

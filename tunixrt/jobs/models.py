@@ -4,6 +4,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.utils import timezone
 from tunixrt.lib.ids import uuid7
 from tunixrt.lib.machines import boot_id
 
+WORKER = "TUNIXRT_WORKER"  # in the environment of a worker and its pool: its name
 WORK_VERSION = 1  # goes up when older code could not do work that newer code asks for
 
 
@@ -28,6 +30,11 @@ class Cancelled(Exception):
 
 class HandBack(Exception):
     """The work stopped before its end and can go on later, here or elsewhere."""
+
+
+def this_worker() -> str:
+    """Host and process that works here: in a worker's pool that of the worker itself, so that both have one name."""
+    return (os.environ.get(WORKER) or f"{socket.gethostname()}:{os.getpid()}")[:128]
 
 
 class JobQuerySet(models.QuerySet):
@@ -167,7 +174,7 @@ class Job(models.Model):
         taken = free.filter(version__lte=WORK_VERSION).update(
             status=self.Status.RUNNING,
             owner=token,
-            worker=f"{socket.gethostname()}:{os.getpid()}"[:128],
+            worker=this_worker(),
             boot=boot_id(),
             beat=F("beat") + 1,
             seen_at=timezone.now(),
@@ -238,6 +245,19 @@ class Once(models.Model):
         return self.key
 
 
+class BeaconQuerySet(models.QuerySet):
+    def workers(self) -> Self:
+        return self.filter(kind="worker").order_by("queue", "name")
+
+    def alive(self) -> Self:
+        return self.filter(seen_at__gte=timezone.now() - lifetime())
+
+
+def lifetime() -> timedelta:
+    """How long a sign of life counts."""
+    return timedelta(seconds=3 * settings.RUN_HEARTBEAT_SECONDS)
+
+
 class Beacon(models.Model):
     """A sign of life of a long-lived process: a worker or the sweeper."""
 
@@ -249,10 +269,27 @@ class Beacon(models.Model):
     seen_at = models.DateTimeField()
     draining = models.BooleanField(default=False, db_default=False, help_text="Asked to hand its work back and stop.")
 
+    objects = BeaconQuerySet.as_manager()
+
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def worker(self) -> str:
+        """Host and process, as `Job.worker` has them."""
+        return self.name.rpartition(" ")[2]
+
+    @property
+    def is_alive(self) -> bool:
+        return timezone.now() - self.seen_at <= lifetime()
+
     @classmethod
-    def light(cls, *, kind: str, queue: str = "") -> None:
-        name = f"{kind} {queue} {socket.gethostname()}:{os.getpid()}"[:160]
-        cls.objects.update_or_create(name=name, defaults={"kind": kind, "queue": queue, "seen_at": timezone.now()})
+    def light(cls, *, kind: str, queue: str = "", device: str = "") -> Self:
+        """A sign of life of this process; returns its beacon, on which somebody may have left a wish."""
+        seen = {"kind": kind, "queue": queue, "device": device, "seen_at": timezone.now()}
+        return cls.objects.update_or_create(name=f"{kind} {queue} {this_worker()}"[:160], defaults=seen)[0]
+
+    @classmethod
+    def put_out(cls) -> None:
+        """This process ends as it should: nobody need wonder where it is."""
+        cls.objects.workers().filter(name__endswith=f" {this_worker()}").delete()

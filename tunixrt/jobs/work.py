@@ -26,6 +26,7 @@ class Work:
 
     kind: str
     queue = "short"
+    page = ""  # name of the URL that shows a target, if there is one
     attempts = 3  # claims without progress before the work counts as failed
 
     def started(self, job: Job) -> None:

@@ -26,7 +26,7 @@ CONFIG = TrainConfig.from_dict(
         "tokenizer": {"vocab_size": 300},
         "data": {"max_length": 96},
         "training": {"steps": 150, "batch_size": 2, "warmup": 10, "gradient_accumulation": 2},
-        "eval": {"every": 20},
+        "eval": {"every": 20, "samples": 0},
         "checkpoint": {"every": 5, "keep": 2},
     }
 ).resolved(seed=7)

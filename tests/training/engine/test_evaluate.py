@@ -22,7 +22,7 @@ CONFIG = TrainConfig.from_dict(
         "tokenizer": {"vocab_size": 300},
         "data": {"max_length": 96},
         "training": {"steps": 2, "batch_size": 2},
-        "eval": {"max_new_tokens": 4},
+        "eval": {"max_new_tokens": 4, "samples": 0},
         "checkpoint": {"every": 1},
     }
 ).resolved(seed=2**63 - 1)

@@ -22,7 +22,7 @@ CONFIG = """
 tokenizer: {vocab_size: 300}
 data: {max_length: 96}
 training: {steps: 8, batch_size: 3, warmup: 2, seed: 3}
-eval: {every: 3}
+eval: {every: 3, samples: 0}
 checkpoint: {every: 2}
 """
 WHOLE = ("step", "row", "tokens")  # numbers of a ledger

@@ -28,7 +28,7 @@ model: {family: gemma3, size: tiny}
 tokenizer: {vocab_size: 300}
 data: {max_length: 96}
 training: {steps: 8, batch_size: 2, learning_rate: 1e-3, warmup: 2}
-eval: {every: 3, max_new_tokens: 8}
+eval: {every: 3, max_new_tokens: 8, samples: 0}
 checkpoint: {every: 2, keep: 2}
 """
 

@@ -57,7 +57,12 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 def trained(home: Path, name: str, model: dict) -> Path:
     """The directory of a run that was taught and examined."""
-    config = {"model": model, "data": {"max_length": 192}, "training": TRAINING, "eval": {"max_new_tokens": 4}}
+    config = {
+        "model": model,
+        "data": {"max_length": 192},
+        "training": TRAINING,
+        "eval": {"max_new_tokens": 4, "samples": 0},
+    }
     (home / f"{name}.json").write_text(json.dumps(config))
     arguments = ["--config", str(home / f"{name}.json"), "--data", str(home / "data.jsonl"), "--seed", "3"]
     output = home / name
