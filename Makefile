@@ -34,6 +34,8 @@ bench: $(READY) $(PEERS)   ## speed beside Tunix and PyTorch on the same cores, 
 	$(BIN)/python -m training.bench_jax
 	$(BIN)/python -m tests.benchmarks.launch
 	$(BIN)/python -m tests.benchmarks.queue
+	$(BIN)/python -m tests.benchmarks.polls
+	$(BIN)/python -m tests.benchmarks.viewers
 	$(BIN)/python -m tests.benchmarks.traces
 	$(BIN)/python -m tests.benchmarks.datasets
 
