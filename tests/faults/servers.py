@@ -62,7 +62,8 @@ class Postgres:
 
     def __init__(self, directory: Path):
         self.directory, self.port = directory / "pg", free_port()
-        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        # Tests wait less for a lock than people do (tunixrt.settings).
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres?options=-c%20lock_timeout%3D4000"
         self.directory.mkdir()
         self.as_owner = [] if os.getuid() else ["runuser", "-u", "postgres", "--"]
         if self.as_owner:
