@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.stack import Stack, eventually, stack
 from training.bench.bars import Bar
 
-CONFIG = {"training": {"steps": 100_000, "log_every": 5}, "eval": {"every": 100_000, "samples": 0}}
+CONFIG = {"training": {"steps": 100_000, "log_every": 5, "microbatch": 2}, "eval": {"every": 100_000, "samples": 0}}
 BAR = Bar(1.05, 1.05, at_most=True)
 LEAST, MOST, GROWTH = 2.0, 10.0, 1.5  # as in live.js
 
