@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from training.config import TrainConfig
 from training.errors import ECHO_LIMIT, Invalid, echo
-from training.ledger import LEDGER, ROWS
+from training.ledger import LEDGER, ROWS, row_sha256
 from training.record import read_record
+from training.renderers import Row
 
 HASH = re.compile("[0-9a-f]{40,}")  # of a commit or a file
 
@@ -115,6 +116,13 @@ def _difference(path: str, mine: Any, theirs: Any) -> Difference:
     rest = path.removeprefix(kind.path).removeprefix(".")
     joint = "." if kind.path == "config.mesh" else " "
     return Difference(f"{kind.name}{joint}{rest}" if rest else kind.name, mine, theirs, kind.defines)
+
+
+def changed_row(run_dir: Path, rows: Sequence[Row]) -> str | None:
+    """The first row that a run was taught and that `rows` have otherwise or not at all, if the run kept its rows."""
+    now = {str(row["id"]): row for row in rows}
+    kept = _rows(run_dir).items()
+    return next((name for name, sha256 in kept if name not in now or row_sha256(now[name]) != sha256), None)
 
 
 def _first_row(base: Path, other: Path) -> Iterator[Difference]:

@@ -29,8 +29,12 @@ FAR = 3  # standard deviations
 
 def write_rows(run_dir: Path, rows: Iterable[Row]) -> None:
     """Names the rows of a run in the order of their numbers, each with the SHA-256 of its canonical JSON."""
-    named = ({"id": str(row["id"]), "sha256": sha256_hex(canonical_json(row))} for row in rows)
+    named = ({"id": str(row["id"]), "sha256": row_sha256(row)} for row in rows)
     write_lines_atomic(run_dir / LEDGER / ROWS, (canonical_json(row) + "\n" for row in named))
+
+
+def row_sha256(row: Row) -> str:
+    return sha256_hex(canonical_json(row))
 
 
 def looks_at(step: int, batch: Batch, rows: Sequence[Sequence[int]], losses: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ from training.errors import Fault, Invalid, echo
 from training.evalsets import item_from_row, read_evalset
 from training.files import file_sha256
 from training.home import home
-from training.lifeline import run_lock
+from training.inputs import changed_row
+from training.lifeline import emit, run_lock
 from training.machine import THREADS, cores_to_use
 from training.record import RECORD, new_record, read_record, recorded_cores, recorded_microbatch
 
@@ -64,6 +65,9 @@ def _run(options: argparse.Namespace, engine: str) -> None:
     from training.engine.loop import train
 
     first = together is None or together.index == 0
+    if (began_with := recorded_cores(work.record) or 0) > work.cores:
+        here = f"{work.cores} of the {began_with} cores that this run began with are here"
+        emit("notice", message=f"{here}: the last bits of its sums will be others")
     with run_lock(options.output) if first else nullcontext():
         train(work.config, work.rows, options.output, record=work.record, engine=_learner(engine))
         if together:
@@ -111,7 +115,7 @@ def _prepare(options: argparse.Namespace, engine: str) -> _Work:
         parent=str(options.parent) if options.parent else None,
     )
     if repeated:
-        _refuse_other(repeated, record, options.replay)
+        _refuse_other(repeated, record, options.replay, rows)
     if earlier:
         _refuse_change(earlier, record, config, threads)
     evalset, items = _evalset(options, config, rows)
@@ -164,14 +168,18 @@ def _source(options: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     return directory / "dataset.jsonl", json.loads((directory / "manifest.json").read_bytes())
 
 
-def _refuse_other(repeated: dict[str, Any], now: dict[str, Any], run_dir: Path) -> None:
+def _refuse_other(repeated: dict[str, Any], now: dict[str, Any], run_dir: Path, rows: list[dict[str, Any]]) -> None:
     """A run is done again with the rows and the weights that it was taught, or not at all."""
     same = {
         "dataset": repeated["dataset_sha256"] == now["dataset_sha256"],
         "weights": repeated.get("weights") == now["weights"],
     }
     for what in (what for what, is_same in same.items() if not is_same):
-        msg = f"the {what} changed since {run_dir} was trained; put it back to replay that run, or start a new one"
+        row = changed_row(run_dir, rows) if what == "dataset" else None
+        where = f" (the first row that differs: {echo(row)})" if row else ""
+        msg = (
+            f"the {what} changed since {run_dir} was trained{where}; put it back to replay that run, or start a new one"
+        )
         raise Invalid(Fault((what,), msg, f"{what}_changed"))
 
 

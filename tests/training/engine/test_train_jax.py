@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from training import lifeline
@@ -17,8 +18,10 @@ from training.engine import checkpoint
 from training.engine.evaluate import load_model
 from training.evalsets import item_from_row, write_evalset
 from training.files import file_sha256
+from training.ledger import LEDGER, LOOK, LOSSES, ROWS
 from training.lifeline import run_lock
 from training.problems import generate_traces
+from training.replay import compare
 from training.splits import group_of, split_of
 
 ROOT = Path(__file__).parents[3]
@@ -242,6 +245,11 @@ def test_the_examination_afterwards_is_the_one_the_command_line_makes(place, uni
         (["--data", "x", "--seed", "-1"], 2, "must lie between 0 and"),
         (["--data", "x", "--device", "abacus"], 2, "invalid choice"),
         (["--data", "x", "--evalset", "y"], 2, "give --eval_after_train too"),
+        (
+            ["--replay", "x"],
+            2,
+            "--replay takes everything from run.json; leave out --config, --dataset,",
+        ),
     ],
 )
 def test_wrong_use_is_told_in_a_sentence_and_writes_nothing(place, tmp_path, arguments, code, message):
@@ -319,6 +327,56 @@ def test_an_existing_run_is_not_overwritten_and_not_continued_with_something_els
     code, _, err = ended(start(place, uninterrupted, "--resume", "--microbatch", "4"))
     assert (code, "the microbatch changed since this run began" in err) == (lifeline.BAD_CONFIG, True)
     assert (uninterrupted / "metrics.jsonl").read_bytes() == before
+
+
+def test_one_changed_byte_of_one_answer_is_named_by_its_row_and_stops_a_replay(place, uninterrupted, tmp_path):
+    lines = (place / "data.jsonl").read_text().splitlines(keepends=True)
+    looked_at = np.fromfile(uninterrupted / LEDGER / LOSSES, LOOK)["row"][0]  # by the first update
+    name = json.loads((uninterrupted / LEDGER / ROWS).read_text().splitlines()[looked_at])["id"]
+    number, row = next((n, row) for n, row in enumerate(map(json.loads, lines)) if row["id"] == name)
+    lines[number] = canonical_json(row | {"final_answer": str((int(row["final_answer"]) + 1) % 10)}) + "\n"
+    (tmp_path / "data.jsonl").write_text("".join(lines))
+    other = done(place, tmp_path / "other", "--data", str(tmp_path / "data.jsonl"))
+    found = compare(uninterrupted, other)
+    parted = [stage.name for stage in found.stages if stage.same is False]
+    assert (found.first_step, parted) == (1, ["dataset", "tokens", "losses", "final parameters"])
+    assert f"The first input that differs: dataset row '{name}'" in found.headline
+
+    moved = shutil.copytree(uninterrupted, tmp_path / "moved")
+    record = json.loads((moved / "run.json").read_text()) | {"data": str(tmp_path / "data.jsonl")}
+    (moved / "run.json").write_text(json.dumps(record))
+    code, _, err = ended(again(place, moved, tmp_path / "again"))
+    assert (code, f"the first row that differs: '{name}'" in err) == (lifeline.BAD_CONFIG, True)
+
+
+def test_a_replay_needs_nothing_but_the_record_and_is_the_same(place, uninterrupted, tmp_path):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(uninterrupted / "run.json", alone)
+    code, _, err = ended(again(place, alone, tmp_path / "again"))
+    assert code == 0, err
+    found = compare(uninterrupted, tmp_path / "again")
+    assert (found.same, found.inputs) == (True, ())
+    # Nobody installs another jax for a test: the record of a copy says that one was there.
+    record = json.loads((tmp_path / "again" / "run.json").read_text())
+    assert record["parent"] == json.loads((alone / "run.json").read_text())["run_id"]
+    record["libraries"]["jaxlib"] = "0.0.1"
+    (tmp_path / "again" / "run.json").write_text(json.dumps(record))
+    found = compare(uninterrupted, tmp_path / "again")
+    assert found.same
+    assert "Even so an input differs: library jaxlib" in found.headline
+
+
+def again(place: Path, run: Path, output: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.train_jax", "--replay", run, "--output", output],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"TUNIXRT_HOME": str(place / "home")},
+    )
 
 
 def test_a_directory_somebody_works_in_is_left_alone(place, tmp_path):
