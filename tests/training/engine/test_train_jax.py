@@ -340,7 +340,7 @@ def test_one_changed_byte_of_one_answer_is_named_by_its_row_and_stops_a_replay(p
     found = compare(uninterrupted, other)
     parted = [stage.name for stage in found.stages if stage.same is False]
     assert (found.first_step, parted) == (1, ["dataset", "tokens", "losses", "final parameters"])
-    assert f"The first input that differs: dataset row '{name}'" in found.headline
+    assert f"dataset row '{name}'" in [difference.name for difference in found.inputs]
 
     moved = shutil.copytree(uninterrupted, tmp_path / "moved")
     record = json.loads((moved / "run.json").read_text()) | {"data": str(tmp_path / "data.jsonl")}
