@@ -132,11 +132,12 @@ class Installation(Stack):
 
     def worker_of(self, run_id: str) -> str:
         """The name of the worker that holds a run."""
-        parent = parent_of(self.pool_child_of(run_id))
-        return next(name for name, process in self.processes.items() if process.pid == parent)
+        pid = int(self.tell(f"jobs.Job.objects.for_target({run_id!r}).first().worker").rpartition(":")[2])
+        return next(name for name, process in self.processes.items() if process.pid == pid)
 
     def pool_child_of(self, run_id: str) -> int:
-        return int(self.tell(f"jobs.Job.objects.for_target({run_id!r}).first().worker").rpartition(":")[2])
+        """The process that supervises its trainer."""
+        return parent_of(self.trainer(run_id))
 
     def leave(self, name: str) -> subprocess.Popen:
         """A process that is about to end by itself, out of the way of the next one of its name."""

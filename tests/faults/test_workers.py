@@ -13,18 +13,20 @@ from tests.stack import eventually
 
 pytestmark = pytest.mark.slow
 
-LONG = {"steps": 25, "pace": 0.2}  # longer than the lease: whoever came too early would meet the first trainer
+LONG = {"steps": 30, "pace": 0.2}  # longer than the lease: whoever came too early would meet the first trainer
 NAMES = ("one", "two", "three")
 on_services_only = pytest.mark.parametrize("place", [SERVICES], indirect=True)  # where nothing differs on the default
 
 
 @pytest.fixture
 def three(place):
-    """Three runs under way, each on a worker of its own, a checkpoint sealed."""
+    """Three runs under way, each on a worker of its own, a checkpoint sealed; they waited for each other."""
     place.work_force(*NAMES)
-    run_ids = [place.launch(**LONG) for _ in NAMES]
+    run_ids = [place.launch(**LONG, hold=6) for _ in NAMES]
     for run_id in run_ids:
         place.under_way(run_id, 5)
+    for run_id in run_ids:
+        place.fate(place.seed(run_id), pace=LONG["pace"])
     return run_ids
 
 
