@@ -120,11 +120,12 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
         """Does it with each run and says of each what came of it."""
         for run in queryset:
             try:
-                service(run=run, by=request.user)
+                concerned = service(run=run, by=request.user)
             except Refused as refused:
                 messages.error(request, refused.detail)
             else:
-                messages.success(request, f"{run}: {done}.")
+                going = "being " if concerned and concerned.removal else ""
+                messages.success(request, f"{run}: {going}{done}.")
 
 
 @admin.register(Evaluation)

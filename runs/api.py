@@ -83,11 +83,14 @@ class RunDetail(APIView):
         services.describe_run(run=get_run(run_id), **body, by=request.user)
         return Response(get_run(run_id).to_dict())
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None, 202: schemas.Run})
     def delete(self, request: Request, run_id: UUID) -> Response:
-        """Removes a closed run with its files and answers. `GET …/removal` tells before what goes."""
-        services.delete_run(run=get_run(run_id), by=request.user)
-        return Response(status=204)
+        """Removes a closed run with its files and answers; 202 with the run while a worker is still at it.
+
+        `GET …/removal` tells before what goes.
+        """
+        left = services.delete_run(run=get_run(run_id), by=request.user)
+        return Response(left.to_dict(), status=202) if left else Response(status=204)
 
 
 class RunClone(APIView):

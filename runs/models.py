@@ -101,7 +101,8 @@ class Run(models.Model):
            └──────────────┴──▶ cancelled (from any open status)
 
     A rescue takes training back to pending. `completed` and `evaluation_failed` can go to evaluating again:
-    an examination is repeatable. Retry, resume, replay and clone make a new run with `parent`.
+    an examination is repeatable, and a completed run stays one when its repetition is cancelled. Retry, resume,
+    replay and clone make a new run with `parent`.
     A closed run can be archived, purged (its large files go) and deleted: `runs.services.disposing`.
     """
 

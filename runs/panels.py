@@ -30,7 +30,7 @@ MOST_CHOICES = 500  # in a select
 MOST = 10.0  # seconds between two polls of a page on which nothing changes
 SILENT_AFTER = 1.5  # heartbeats: the page tells of silence before two are missed
 LOG_BYTES, SEARCHED_BYTES = 24 * 2**10, 16 * 2**20  # of the log's end
-SAMPLES_BYTES, SAMPLED_STEPS = 2**20, 20  # read; checkpoints shown
+SAMPLES_BYTES, SAMPLED_STEPS = 2**20, 20  # of the file's end; checkpoints shown
 FOUND_LINES, MAX_SEARCH = 200, 200  # lines shown of those found; characters searched for
 OF_THE_CONFIG = ("config", "engine", "seed")  # inputs that the difference of two configs tells of
 OUTCOMES = {
@@ -278,7 +278,7 @@ def log(run: Run, query: Mapping[str, str]) -> Log:
 
 def samples(run: Run) -> list[Sampled]:
     """What the model answered to the fixed questions, the newest checkpoint first."""
-    lines = series.read_lines(run.directory / series.SAMPLES, window=SAMPLES_BYTES).lines
+    lines = series.tail(run.directory / series.SAMPLES, SAMPLES_BYTES)
     by_step: dict[int, list[dict[str, Any]]] = {}
     for line in series.parse_points(lines):
         by_step.setdefault(line["step"], []).append(line)

@@ -64,7 +64,10 @@ class TrainRun(Work):
 
 
 class EvaluateRun(Work):
-    """evaluating → completed, with the rows of both examinations in the database."""
+    """evaluating → completed, with the rows of both examinations in the database.
+
+    When a run that was completed is examined again and that is cancelled, it is completed still.
+    """
 
     kind = "evaluate_run"
     page = "run_detail"
@@ -86,6 +89,8 @@ class EvaluateRun(Work):
         match outcome(job):
             case Job.Status.DONE:
                 run.move(Run.Status.COMPLETED, reason="examined")
+            case Job.Status.CANCELLED if run.events.filter(to_status=Run.Status.COMPLETED).exists():
+                run.move(Run.Status.COMPLETED, reason="its repeated examination was cancelled; it keeps its results")
             case Job.Status.CANCELLED:
                 run.move(Run.Status.CANCELLED, reason=job.error or "cancelled before its examination")
             case _:
@@ -145,7 +150,7 @@ def take_over(run: Run, parent: Path) -> None:
     """Begins with what the parent left. The record comes last: with it, all is there."""
     shutil.rmtree(run.directory, ignore_errors=True)  # what a take-over left that was cut off
     shutil.copytree(parent / "checkpoints", run.directory / "checkpoints", copy_function=os.link)
-    for name in ("tokenizer.json", series.METRICS, f"{LEDGER}/{ROWS}", f"{LEDGER}/{LOSSES}"):
+    for name in ("tokenizer.json", series.METRICS, f"{LEDGER}/{ROWS}", f"{LEDGER}/{LOSSES}", series.SAMPLES):
         if (parent / name).exists():
             (run.directory / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(parent / name, run.directory / name)

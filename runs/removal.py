@@ -1,6 +1,6 @@
 """The files of a run are removed as long work: whatever cuts it off, it is taken up again until nothing is left."""
 
-import shutil
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,17 +51,20 @@ def trash() -> Path:
 
 
 def empty(path: Path, job: Job) -> None:
-    """Removes what is at `path`, part by part. Links are removed, never followed."""
+    """Removes what is at `path`, part by part. Links are removed, never followed.
+
+    What is gone is as it should be: a worker that was taken for dead may be at it too.
+    """
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    for part in path.iterdir():
+    for folder, folders, files in os.walk(path, topdown=False):
         job.tick()
-        if part.is_dir() and not part.is_symlink():
-            shutil.rmtree(part)
-        else:
-            part.unlink()
-    path.rmdir()
+        here = Path(folder)
+        for name in (*files, *(name for name in folders if (here / name).is_symlink())):
+            (here / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            here.rmdir()
     with suppress(OSError):
         path.parent.rmdir()  # the last one out
 

@@ -122,7 +122,10 @@ def remove(request: HttpRequest, run_id: UUID, service: Callable, removal: str) 
     except Refused as refused:
         messages.error(request, refused.detail)
         return redirect("run_detail", run.pk)
-    messages.success(request, f"{run} is {removal}d.")
+    if kept and kept.removal:
+        messages.info(request, f"{run} is being {removal}d: a worker goes on with it.")
+    else:
+        messages.success(request, f"{run} is {removal}d.")
     return redirect("run_detail", run.pk) if kept else redirect("run_list")
 
 

@@ -22,13 +22,15 @@ class RemovalCommand(BaseCommand):
     def run(self, *, run_id: str, yes: bool, **options: Any) -> dict:
         run = find_run(run_id)
         preview = preview_removal(run=run, removal=self.removal).to_dict()
-        if yes:
-            type(self).service(run=run)
-        return preview | {"done": yes}
+        left = type(self).service(run=run) if yes else None
+        going = bool(left and left.removal)
+        return preview | {"done": yes and not going, "going": going}
 
     def show(self, result: dict) -> Iterable[str]:
         yield row(result)
-        if not result["done"]:
+        if result["going"]:
+            yield f"It is being {result['removal']}d: a worker goes on with it."
+        elif not result["done"]:
             yield "Nothing was removed: --yes does it."
 
 

@@ -17,7 +17,7 @@ MAX_TAGS = 50
 def describe_run(*, run: Run, name: object = None, notes: object = None, tags: object = None, by=None) -> Run:
     """Changes what is given and leaves the rest. Raises Invalid at the field, Rule for too many tags."""
     with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=run.pk)
+        run = _locked(run)
         if name is not None:
             _rename(run, name, by)
         if notes is not None:
@@ -27,12 +27,19 @@ def describe_run(*, run: Run, name: object = None, notes: object = None, tags: o
     return run
 
 
+@transaction.atomic
 def tag_run(*, run: Run, tag: str, by=None) -> Run:
-    return describe_run(run=run, tags=[*run.tag_names, tag], by=by)
+    return describe_run(run=run, tags=[*_locked(run).tag_names, tag], by=by)
 
 
+@transaction.atomic
 def untag_run(*, run: Run, tag: str, by=None) -> Run:
-    return describe_run(run=run, tags=[name for name in run.tag_names if name != tag.strip()], by=by)
+    return describe_run(run=run, tags=[name for name in _locked(run).tag_names if name != tag.strip()], by=by)
+
+
+def _locked(run: Run) -> Run:
+    """The run as it is now; nobody else describes it until the transaction ends."""
+    return Run.objects.select_for_update().get(pk=run.pk)
 
 
 def _rename(run: Run, name: object, by) -> None:

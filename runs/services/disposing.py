@@ -67,16 +67,20 @@ def preview_removal(*, run: Run, removal: str) -> Preview:
 def purge_run(*, run: Run, by=None) -> Run:
     """Removes the checkpoints of a closed run; its record, metrics, ledger and answers stay.
 
-    Raises Conflict while it is open or an open run needs its checkpoints.
+    `removal` of the run that comes back is set while a worker is still at it. Raises Conflict while the run is open or
+    an open run needs its checkpoints.
     """
     _remove(run, PURGE, "purged", by, purged_at=timezone.now())
     run.refresh_from_db()
     return run
 
 
-def delete_run(*, run: Run, by=None) -> None:
-    """Removes a closed run with all its files, examinations and answers. Raises Conflict when runs came from it."""
-    _remove(run, DELETE, "deleted", by)
+def delete_run(*, run: Run, by=None) -> Run | None:
+    """Removes a closed run with all its files, examinations and answers. Raises Conflict when runs came from it.
+
+    None when it is gone, the run while a worker is still at it.
+    """
+    return _remove(run, DELETE, "deleted", by)
 
 
 def runs_to_purge(*, older_than_days: int, statuses: list[str] | None = None, keep_tags: list[str] | None = None):
@@ -89,15 +93,15 @@ def runs_to_purge(*, older_than_days: int, statuses: list[str] | None = None, ke
 
 
 def purge_runs(*, runs, by=None) -> Iterator[tuple[Preview, str]]:
-    """Purges one after another: what each was, and why not where it is held."""
+    """Purges one after another: what each was, and why not where it is held or a worker is still at it."""
     for run in runs:
         preview = preview_removal(run=run, removal=PURGE)
         try:
-            purge_run(run=run, by=by)
+            purged = purge_run(run=run, by=by)
         except (Conflict, Unavailable) as refused:
             yield preview, refused.detail
         else:
-            yield preview, ""
+            yield preview, f"{run} is being purged: a worker goes on with it." if purged.removal else ""
 
 
 def require_checkpoints(run: Run) -> None:
@@ -119,20 +123,23 @@ def hold(parent: Run, origin: str) -> None:
         require_checkpoints(held)
 
 
-def _remove(run: Run, removal: str, done: str, by, **fields: Any) -> None:
+def _remove(run: Run, removal: str, done: str, by, **fields: Any) -> Run | None:
+    """The run while somebody else holds the work or takes it up later; None when all is done."""
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run.pk)
         if removal == PURGE and run.purged_at and not run.removal:
-            return
+            return None
         _require_free(run, removal, done)
         if not run.removal:
             run.note(f"to be {done}", by)
+        run.removal = removal
         Run.objects.filter(pk=run.pk).update(removal=removal, **fields)
         job = _work_for(run, by)
     perform(job.pk)
     job.refresh_from_db()
     if job.status == Job.Status.FAILED:
         raise Unavailable(f"{run} could not be {done} whole: {job.error}. Ask again when that is mended.")
+    return run if job.is_open else None
 
 
 def _work_for(run: Run, by) -> Job:

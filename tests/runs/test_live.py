@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from runs import watching
+from runs import panels, watching
 from runs.models import Run
 from runs.services import launch_run
 from tests.runs.making import TINY, begin, write_losses
@@ -220,6 +220,12 @@ def test_samples_of_each_checkpoint_are_shown_as_text_the_newest_open(ask, train
     newest, earlier = text.index("Step 200: 1 of 1 right"), text.index("Step 100: 0 of 1 right")
     assert newest < earlier
     assert text.count(" open data-open") == 1
+
+
+def test_the_newest_samples_of_a_long_run_are_shown(training):
+    for step in range(1, 31):
+        answers_at_a_checkpoint(training, step, "x" * 50_000)
+    assert [sampled.step for sampled in panels.samples(training)] == list(range(30, 10, -1))
 
 
 def test_figures_are_read_on_where_they_were_left(tmp_path, monkeypatch):

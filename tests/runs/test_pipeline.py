@@ -213,6 +213,7 @@ def test_a_resumed_run_begins_with_what_its_parent_sealed(run):
     (step / "MANIFEST.json").write_text("{}")
     (run.directory / "tokenizer.json").write_text("{}")
     (run.directory / "run.json").write_text(json.dumps({"format_version": 1, "run_id": str(run.pk), "parent": None}))
+    (run.directory / "samples.jsonl").write_text('{"step": 2}\n')
     end(run, Job.Status.CANCELLED)
     again = services.resume_run(run=run)
     prepare_directory(again)
@@ -220,6 +221,7 @@ def test_a_resumed_run_begins_with_what_its_parent_sealed(run):
     assert taken.stat().st_ino == (step / "MANIFEST.json").stat().st_ino
     assert (again.directory / "metrics.jsonl").read_bytes() == (run.directory / "metrics.jsonl").read_bytes()
     assert [(again.directory / "ledger" / name).read_text() for name in LEDGER] == LEDGER
+    assert (again.directory / "samples.jsonl").read_text() == '{"step": 2}\n'
     record = json.loads((again.directory / "run.json").read_text())
     assert (record["run_id"], record["parent"]) == (str(again.pk), str(run.pk))
     (again.directory / "metrics.jsonl").write_text("")
@@ -310,6 +312,26 @@ def test_a_repeated_examination_replaces_the_first_and_keeps_its_rows(dataset, m
     assert run.metrics["answer_correctness"] == 1.0
     assert run.evaluations.current().count() == 2
     assert run.evaluations.filter(status=Evaluation.Status.REPLACED).count() == 2
+
+
+@pytest.mark.parametrize("stage", ["queued", "running", "done at this very moment"])
+def test_a_completed_run_whose_repeated_examination_is_cancelled_is_completed_still(dataset, stage):
+    run = completed(dataset)
+    services.evaluate_run(run=run)
+    job = begin(run) if stage != "queued" else None
+    services.cancel_run(run=run)
+    if job:
+        work.finish(job, Job.Status.CANCELLED if stage == "running" else Job.Status.DONE)
+    run.refresh_from_db()
+    assert (run.status, run.error, run.finished_at is None) == ("completed", "", False)
+    assert run.events.last().reason == "its repeated examination was cancelled; it keeps its results"
+    assert [standing.run for standing in services.leaderboard(evalset=run.evalset)] == [run]
+    assert services.evaluate_run(run=run).status == "evaluating"
+
+
+def test_a_cancelled_first_examination_makes_no_completed_run(run):
+    end(end(run), Job.Status.CANCELLED)
+    assert run.status == "cancelled"
 
 
 def test_rows_of_an_attempt_that_was_cut_off_are_never_seen(dataset):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from django.core.management import call_command
@@ -9,6 +10,7 @@ from django.urls import reverse
 
 from runs import services
 from runs.models import Prediction, Run
+from runs.removal import empty
 from tests.factories import make_user
 from tests.runs.making import TINY, begin, completed, end
 from training.errors import Invalid
@@ -209,6 +211,15 @@ def test_a_wrong_description_names_the_place_and_changes_nothing(api, run, chang
     assert (run.name, run.notes, run.tag_names) == ("small", "", [])
 
 
+def test_tags_of_two_people_at_once_both_stay(run):
+    services.tag_run(run=run, tag="first")
+    one, other = (Run.objects.with_tags().get() for _ in range(2))
+    services.tag_run(run=one, tag="paper")
+    services.tag_run(run=other, tag="baseline")
+    services.untag_run(run=one, tag="first")
+    assert Run.objects.get().tag_names == ["baseline", "paper"]
+
+
 def test_a_run_has_fifty_tags_at_most(run):
     services.describe_run(run=run, tags=[str(i) for i in range(50)])
     with pytest.raises(Rule, match="at most 50"):
@@ -345,7 +356,7 @@ def test_the_page_of_a_deletion_asks_first(client_in, trained):
 @pytest.mark.parametrize("cut", ["before the rename", "while it is removed"])
 def test_a_removal_that_was_cut_off_is_finished_by_the_sweeper(trained, monkeypatch, cut, removal, rung):
     service = {"purge": services.purge_run, "delete": services.delete_run}[removal]
-    place = {"before the rename": "pathlib.Path.rename", "while it is removed": "shutil.rmtree"}[cut]
+    place = {"before the rename": "pathlib.Path.rename", "while it is removed": "pathlib.Path.rmdir"}[cut]
 
     def killed(*_):
         raise KeyboardInterrupt  # as a kill: nothing of ours runs after it
@@ -366,12 +377,55 @@ def test_a_removal_that_was_cut_off_is_finished_by_the_sweeper(trained, monkeypa
     assert not (trained.directory.parent.parent / "trash").exists()
 
 
+@pytest.mark.parametrize("removal", ["purge", "delete"])
+def test_a_removal_that_a_worker_is_at_is_not_called_done(client_in, api, call, trained, monkeypatch, removal):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            services.purge_run(run=trained) if removal == "purge" else services.delete_run(run=trained)
+    page = client_in.post(reverse(f"run_{removal}", args=[trained.pk]), follow=True).content.decode()
+    assert f"is being {removal}d: a worker goes on with it" in page
+    address = f"/api/runs/{trained.pk}"
+    answer = api.post(f"{address}/purge") if removal == "purge" else api.delete(address)
+    assert (answer.status_code, answer.json()["id"]) == (202, str(trained.pk))
+    told = call(f"{removal}_run", str(trained.pk), "--yes")
+    assert (told["done"], told["going"]) == (False, True)
+    if removal == "purge":
+        (_, refused), *_ = services.purge_runs(runs=[trained])
+        assert "a worker goes on with it" in refused
+    work.give_back(trained.job, "its worker fell silent")
+    work.perform(trained.job.pk)
+    assert Run.objects.filter(removal="").exists() == (removal == "purge")
+
+
+def test_two_workers_at_one_removal_give_signs_of_life_and_do_not_fail(tmp_path):
+    ticks = []
+
+    class Other:
+        """Whose signs of life are moments at which another worker removes the same."""
+
+        def tick(self) -> None:
+            ticks.append(1)
+            if len(ticks) == 3:
+                shutil.rmtree(tmp_path / "doomed")
+
+    for name in "abcdef":
+        (tmp_path / "doomed" / "4" / name).mkdir(parents=True)
+        (tmp_path / "doomed" / "4" / name / "file").write_text("")
+    empty(tmp_path / "doomed", Other())
+    assert not (tmp_path / "doomed").exists()
+    assert len(ticks) >= 3
+
+
 def test_a_removal_that_fails_says_why_and_goes_on_when_asked_again(trained, monkeypatch):
     def refuses(*_):
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr("shutil.rmtree", refuses)
+        patch.setattr("pathlib.Path.rmdir", refuses)
         with pytest.raises(Unavailable, match="Permission denied"):
             services.delete_run(run=trained)
     trained.refresh_from_db()

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -17,9 +18,11 @@ from runs.services import launch_run
 from tests.needs import ROOT
 from tests.runs.making import TINY, write_losses
 from tests.stack import Stack, stack
-from tunixrt.backup import backup, databases, restoring
+from training.files import append_line
+from tunixrt.backup import backup, databases, restoring, writing
 from tunixrt.backup.manifest import Entry, Manifest
 from tunixrt.backup.writing import cut_to_lines
+from tunixrt.jobs.child import CHILD
 from tunixrt.lib.errors import Conflict, NotFound, NotInstalled, OutOfSpace, Refused, Rule
 
 FILL = """
@@ -266,6 +269,46 @@ def test_a_home_or_a_database_that_holds_something_is_refused(archive, home):
             os.rename(home / folder, home / f"{folder} away")
     with pytest.raises(Conflict, match=r"The database .* is not empty"):
         restoring.restore(archive)
+
+
+def test_a_restore_whose_database_cannot_be_loaded_leaves_the_home_empty_for_a_second_try(
+    archive, home, settings, monkeypatch
+):
+    settings.TUNIXRT_HOME = new = fresh(home)
+    (new / ".restore.killed.tmp" / "datasets").mkdir(parents=True)
+    monkeypatch.setattr(databases, "require_empty", lambda: None)
+
+    def refuses(dump):
+        assert (new / "datasets" / "chain-1").is_dir()
+        raise Rule("pg_restore: no")
+
+    monkeypatch.setattr(databases, "load", refuses)
+    for _ in range(2):
+        with pytest.raises(Rule, match="pg_restore: no"):
+            restoring.restore(archive)
+        assert list(new.iterdir()) == []
+
+
+def test_no_checkpoint_of_a_backup_is_newer_than_its_lines_and_none_knows_the_process(tmp_path, monkeypatch):
+    run, kept, steps, keep_file = tmp_path / "run", tmp_path / "kept", itertools.count(1), writing.keep_file
+
+    def train() -> None:
+        step = next(steps)
+        (run / "checkpoints" / f"{step}").mkdir(parents=True)
+        append_line(run / "metrics.jsonl", json.dumps({"step": step}))
+        (run / "checkpoints" / f"{step}" / "MANIFEST.json").write_text("{}")
+
+    def keep_while_it_trains(*arguments, **options) -> None:
+        keep_file(*arguments, **options)
+        train()
+
+    train()
+    (run / CHILD).write_text("{}")
+    monkeypatch.setattr(writing, "keep_file", keep_while_it_trains)
+    writing.keep_run(run, kept, link=False)
+    last = json.loads((kept / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    assert max(int(path.name) for path in (kept / "checkpoints").iterdir()) <= last
+    assert sorted(path.name for path in kept.iterdir()) == ["checkpoints", "metrics.jsonl"]
 
 
 def test_postgres_without_its_programs_says_how_to_install_them(monkeypatch):

@@ -32,24 +32,40 @@ def restore(source: Path) -> dict[str, Any]:
     """Restores a backup into this home and this database, both empty, and gives open work back to the queue.
 
     Raises NotFound, Conflict when something is there already, Rule for a backup that is damaged, hostile, of a newer
-    tunixrt or of another database, OutOfSpace. Until all is checked nothing is changed.
+    tunixrt or of another database, OutOfSpace. Until all is checked nothing is changed, and the files leave again when
+    the database cannot be loaded.
     """
     home = settings.TUNIXRT_HOME
     if not source.exists():
         raise NotFound(f"There is no {source}.")
     require_empty_home(home)
     databases.require_empty()
+    for stale in home.glob(".restore.*.tmp"):  # of a restore that was killed
+        shutil.rmtree(stale, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=".restore.", suffix=".tmp", dir=home))
     try:
         manifest = unpack(source, aside)
-        for folder in FOLDERS:
-            if (aside / folder).exists():
-                os.rename(aside / folder, home / folder)
-        databases.load(aside / DUMPS[manifest.database])
+        with moved_in(aside, home):
+            databases.load(aside / DUMPS[manifest.database])
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     call_command("migrate", verbosity=0)
     return {"created_at": manifest.created_at, "files": len(manifest.files), "bytes": manifest.bytes} | give_back()
+
+
+@contextmanager
+def moved_in(aside: Path, home: Path) -> Iterator[None]:
+    """The folders from `aside` in the home; out again when the block fails, so that a second try finds it empty."""
+    moved = []
+    try:
+        for folder in (folder for folder in FOLDERS if (aside / folder).exists()):
+            os.rename(aside / folder, home / folder)
+            moved.append(folder)
+        yield
+    except BaseException:
+        for folder in moved:
+            os.rename(home / folder, aside / folder)
+        raise
 
 
 def require_empty_home(home: Path) -> None:

@@ -11,7 +11,7 @@ import shutil
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +24,7 @@ from runs.models import Run
 from training.files import file_sha256, fsync_directory, write_json_atomic
 from tunixrt.backup import databases
 from tunixrt.backup.manifest import DUMPS, FOLDERS, NAME, Entry, Manifest
+from tunixrt.jobs.child import CHILD
 from tunixrt.lib.errors import Conflict, OutOfSpace
 
 LINES = (".jsonl", ".log")  # grow line by line
@@ -87,23 +88,26 @@ def fill(stage: Path, *, link: bool) -> Manifest:
 
 
 def keep_run(run: Path, into: Path, *, link: bool) -> None:
-    """A run's small files as they are now, and those of its checkpoints that are sealed and stay so meanwhile."""
-    keep_folder(run, into, linked=False, leave_out="checkpoints")
+    """Those of a run's checkpoints that are sealed and stay so meanwhile, and then its small files.
+
+    In this order no checkpoint is newer than the lines; a resume forgets lines that are newer than its checkpoint.
+    """
     for step in sorted(run.glob("checkpoints/[0-9]*")):
         kept = into / "checkpoints" / step.name
         try:
-            keep_folder(step, kept, linked=link, leave_out=SEAL, hidden=True)
+            keep_folder(step, kept, linked=link, leave_out=(SEAL,), hidden=True)
             keep_file(step / SEAL, kept / SEAL, linked=link)
         except FileNotFoundError:
             shutil.rmtree(kept, ignore_errors=True)
+    keep_folder(run, into, linked=False, leave_out=("checkpoints", CHILD))
 
 
-def keep_folder(folder: Path, into: Path, *, linked: bool, leave_out: str = "", hidden: bool = False) -> None:
+def keep_folder(folder: Path, into: Path, *, linked: bool, leave_out: Sequence[str] = (), hidden: bool = False) -> None:
     """Regular files only. What vanishes meanwhile is left out, or raises FileNotFoundError (`hidden`: a checkpoint)."""
     if folder.is_symlink() or not folder.is_dir():
         return
     for entry in os.scandir(folder):
-        if entry.name == leave_out or (entry.name.startswith(".") and not hidden) or entry.is_symlink():
+        if entry.name in leave_out or (entry.name.startswith(".") and not hidden) or entry.is_symlink():
             continue
         if entry.is_dir(follow_symlinks=False):
             keep_folder(Path(entry.path), into / entry.name, linked=linked, hidden=hidden)
