@@ -16,6 +16,7 @@ class Window(NamedTuple):
     lines: list[str]
     next: int
     more: bool
+    start: int = 0  # where the first of them begins
 
 
 def read_lines(path: Path, after: int = 0, window: int = WINDOW_BYTES) -> Window:
@@ -34,14 +35,14 @@ def read_lines(path: Path, after: int = 0, window: int = WINDOW_BYTES) -> Window
         return Window([], 0, False)
     whole = data[: data.rfind(b"\n") + 1]
     lines = whole.decode(errors="replace").split("\n")[:-1]
-    return Window(lines, start + len(whole), start + len(data) < size)
+    return Window(lines, start + len(whole), start + len(data) < size, start)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Every point of a metrics file, in its order."""
     points, after, more = [], 0, True
     while more:
-        lines, after, more = read_lines(path, after)
+        lines, after, more, _ = read_lines(path, after)
         points += parse_points(lines)
     return points
 

@@ -44,21 +44,33 @@ class Figures:
         return self.steps[split][:count], self.losses[split][:count]
 
 
+class _Place:
+    """Where a value is kept, and who may make it."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.lock = Lock()
+
+
 class Kept:
-    """A few values by key, those used last; made by one thread at a time."""
+    """A few values by key, those used last; each made by one thread at a time, while others make others."""
 
     def __init__(self, most: int):
         self.most = most
-        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._values: OrderedDict[Hashable, _Place] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[Any], Any]) -> Any:
         """What `make` answers when it is given the present value, or None where there is none."""
         with self._lock:
-            value = self._values[key] = make(self._values.pop(key, None))
+            place = self._values.setdefault(key, _Place())
+            self._values.move_to_end(key)
             if len(self._values) > self.most:
                 self._values.popitem(last=False)
-            return value
+        with place.lock:
+            known, place.value = place.value, None  # what is half made when `make` fails is not kept
+            place.value = made = make(known)
+        return made
 
 
 _figures, _drawn = Kept(RUNS_KEPT), Kept(DRAWN_KEPT)
@@ -70,12 +82,14 @@ def figures(path: Path) -> Figures:
 
 
 def _read_on(known: Figures, path: Path) -> Figures:
-    device, inode, size, _ = _state(path)
-    if known.file != (device, inode) or known.next > size:
+    file, more = _state(path)[:2], True
+    if known.file != file:
         known = Figures()  # a run that is resumed writes its lines anew, into another file
-    known.file, more = (device, inode), True
     while more:
-        lines, known.next, more = series.read_lines(path, known.next)
+        lines, after, more, start = series.read_lines(path, known.next)
+        if start != known.next:
+            known = Figures()  # another file it is, though by the same number
+        known.file, known.next = file, after
         known.add(series.parse_points(lines))
     return known
 

@@ -21,7 +21,7 @@ def test_an_unterminated_last_line_is_read_when_it_is_whole(tmp_path):
     write(path, [point(1), point(2)])
     again = series.read_lines(path, first.next)
     assert series.parse_points(again.lines) == [point(2)]
-    assert series.read_lines(path, again.next) == series.Window([], again.next, False)
+    assert series.read_lines(path, again.next) == series.Window([], again.next, False, start=again.next)
 
 
 def test_a_file_that_was_rewritten_is_read_from_its_start(tmp_path):
@@ -38,7 +38,7 @@ def test_a_long_file_comes_in_windows_that_join_without_a_gap(tmp_path):
     write(path, [point(step) for step in range(1, 100)])
     found, after, more = [], 0, True
     while more:
-        lines, after, more = series.read_lines(path, after, window=300)
+        lines, after, more, _ = series.read_lines(path, after, window=300)
         found += series.parse_points(lines)
     assert found == [point(step) for step in range(1, 100)] == series.read_metrics(path)
 
