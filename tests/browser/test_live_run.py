@@ -36,6 +36,7 @@ def test_a_run_is_launched_watched_and_judged_without_a_reload_though_its_worker
     expect(page.locator("#figures")).to_contain_text("attempt 2", timeout=MINUTES)
     expect(page.locator("#figures")).not_to_contain_text("No sign of life")
     assert page.input_value("#search") == "half a word"
+    page.fill("#search", "")
 
     expect(page.locator("main")).to_contain_text("completed", timeout=4 * MINUTES)
     expect(page.locator("main")).to_contain_text("Before")
@@ -54,7 +55,11 @@ def test_a_page_that_lost_its_server_says_so_until_it_is_back(installation, page
     expect(page.locator("#live")).to_be_visible(timeout=15_000)
     page.context.set_offline(False)
     expect(page.locator("#live")).to_be_hidden(timeout=15_000)
-    page.click("text=Cancel")
+    page.fill("#tag", "half a word")
+    installation.ask("cancel_run", run["id"])
+    expect(page.locator("#ended")).to_be_visible(timeout=MINUTES)
+    assert page.input_value("#tag") == "half a word"
+    page.click("#ended a")
     expect(page.locator("main")).to_contain_text("cancelled", timeout=MINUTES)
     expect(page.locator("#live")).to_have_count(0)
 

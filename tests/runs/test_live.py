@@ -1,6 +1,7 @@
 """The page of a run while it is open: one question for all that changes, and 304 while nothing has."""
 
 import json
+import threading
 from datetime import timedelta
 from functools import partial
 
@@ -243,6 +244,28 @@ def test_figures_are_read_on_where_they_were_left(tmp_path, monkeypatch):
     (tmp_path / "aside").write_text(json.dumps(point(1)) + "\n")
     (tmp_path / "aside").rename(path)  # a resumed run writes its lines anew
     assert watching.figures(path).line("train") == ([1], [1.0])
+    write([point(8), point(16, "valid"), point(16)], "w")  # and anew, into one that has the same number by chance
+    assert watching.figures(path).line("train") == ([8, 16], [1 / 8, 1 / 16])
+
+
+def test_what_takes_long_to_make_holds_up_only_those_who_ask_for_it():
+    kept, begun, done, made = watching.Kept(2), threading.Event(), threading.Event(), []
+    search = threading.Thread(target=kept.get, args=("log", lambda _: begun.set() or done.wait(10)))
+    search.start()
+    assert begun.wait(10)
+    assert kept.get("curve", lambda known: "drawn") == "drawn"
+    same = threading.Thread(target=lambda: made.append(kept.get("log", lambda known: known)))
+    same.start()
+    assert (search.is_alive(), made) == (True, [])
+    done.set()
+    same.join(10)
+    search.join(10)
+    assert made == [True]
+
+
+def test_an_open_page_can_say_that_its_run_has_ended_without_taking_away_what_is_written(client_in, training):
+    page = client_in.get(reverse("run_detail", args=[training.pk])).content.decode()
+    assert '<p id="ended" class="notice" role="status" hidden>The run has ended.' in page
 
 
 def test_few_files_are_remembered(tmp_path):

@@ -52,6 +52,7 @@
     const whole = page.querySelector("main");
     if (!whole) return page.querySelectorAll("[data-live]").forEach((part) => news.set(part.id, part.outerHTML));
     news.clear();
+    if (isInUse(document.querySelector("main"))) return end();
     put(document.querySelector("main"), whole);
     tag = live()?.dataset.tag;
     follow();
@@ -75,13 +76,26 @@
     return part.id === "lines" && document.querySelector("#follow input")?.checked === false;
   }
 
+  // What a person wrote and has not sent, or marks.
+  function isInUse(main) {
+    return isHeld(main) || [...main.querySelectorAll("input, textarea")].some(
+      (field) => field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
+  }
+
+  function end() {
+    live().remove(); // nothing is asked any more
+    document.getElementById("ended").removeAttribute("hidden");
+  }
+
   function put(old, fresh) {
     const place = [...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
     for (const details of old.querySelectorAll("details[id]")) {
       const same = fresh.querySelector(`#${CSS.escape(details.id)}`);
       if (same && details.open !== details.hasAttribute("data-open")) same.open = details.open; // a person's doing
     }
+    const read = old.querySelector("svg[data-at]"), chart = fresh.querySelector("svg[data-chart]");
     old.replaceWith(fresh);
+    if (read && chart) show(chart, Number(read.dataset.at)); // of chart.js
     if (place >= 0) fresh.querySelectorAll(FOCUSABLE)[place]?.focus({ preventScroll: true });
     htmx.process(fresh);
   }
