@@ -43,7 +43,7 @@ KINDS = (  # the order in which they are named
     _Kind("environment", "environment"),
     _Kind("machine", "machine"),
 )
-NO_INPUT = ("format_version", "run_id", "parent", "created_at", "data", "config_sha256", "tokens_sha256")
+NO_INPUT = ("format_version", "run_id", "parent", "created_at", "data", "config_sha256", "tokens_sha256", "attempts")
 FOLLOWS = {  # a field that says again what another one says: it differs with that one
     "config.training.seed": ("seed",),
     "recipe": ("config.data.recipe",),
@@ -75,13 +75,35 @@ def differing_inputs(base: Path, other: Path) -> tuple[Difference, ...]:
     for a directory without a run.
     """
     records = [read_record(directory) for directory in (base, other)]
-    mine, theirs = (_fields(record, within) for record, within in zip(records, reversed(records), strict=True))
+    mine, theirs = (_over_time(record, within) for record, within in zip(records, reversed(records), strict=True))
+    by_path = _differing(mine, theirs)
+    rows = _first_row(base, other) if "dataset_sha256" in by_path else ()
+    place, found = sum(_rank(path) < _rank("dataset_sha256") for path in by_path), tuple(by_path.values())
+    return (*found[:place], *rows, *found[place:])
+
+
+def changed_since(record: dict[str, Any], now: dict[str, Any]) -> dict[str, Difference]:
+    """By dotted path, the inputs that an attempt which goes on `now` does not share with the attempt before it."""
+    before = _fields(record, now)
+    for attempt in record.get("attempts", ()):
+        before |= attempt["inputs"]
+    return _differing(before, _fields(now, record))
+
+
+def _differing(mine: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Difference]:
+    """What differs between two sets of fields by dotted path, causes first."""
     differ = [path for path in {**mine, **theirs} if mine.get(path) != theirs.get(path)]
     told = [path for path in differ if not any(cause.startswith(FOLLOWS.get(path, ())) for cause in differ)]
-    found = [_difference(path, mine.get(path), theirs.get(path)) for path in sorted(told, key=_rank)]
-    rows = _first_row(base, other) if "dataset_sha256" in differ else ()
-    place = sum(_rank(path) < _rank("dataset_sha256") for path in told)
-    return (*found[:place], *rows, *found[place:])
+    return {path: _difference(path, mine.get(path), theirs.get(path)) for path in sorted(told, key=_rank)}
+
+
+def _over_time(record: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record, with what later attempts had in their place: `4, since 2026-11-21T12:00:00Z 2`."""
+    fields = _fields(record, other)
+    for attempt in record.get("attempts", ()):
+        for path, value in attempt["inputs"].items():
+            fields[path] = f"{fields.get(path)}, since {attempt['began_at']} {value}"
+    return fields
 
 
 def _fields(record: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from uuid import UUID, uuid4
 from training.command import outcome
 from training.config import MAX_SEED, TrainConfig, load_config
 from training.dataset_file import read_dataset
-from training.engine.runtime import DEVICES, Processes, part, start_jax
+from training.engine.runtime import DEVICES, Processes, device, part, start_jax
 from training.engines import JAX, SCRIPTS, TUNIX, check_engine, require_tunix
 from training.errors import Fault, Invalid, echo
 from training.evalsets import item_from_row, read_evalset
 from training.files import file_sha256
 from training.home import home
-from training.inputs import changed_row
+from training.inputs import changed_row, changed_since
 from training.lifeline import emit, run_lock
 from training.machine import THREADS, cores_to_use
 from training.record import RECORD, new_record, read_record, recorded_cores, recorded_microbatch
@@ -50,7 +50,8 @@ class _Work:
 
     config: TrainConfig
     rows: list[dict[str, Any]]
-    record: dict[str, Any]
+    record: dict[str, Any]  # with which the run began
+    now: dict[str, Any]  # what it would be if the run began now
     cores: int
     items: list[dict[str, Any]]  # to be examined on afterwards, if at all
     evalset: str
@@ -65,15 +66,24 @@ def _run(options: argparse.Namespace, engine: str) -> None:
     from training.engine.loop import train
 
     first = together is None or together.index == 0
-    if (began_with := recorded_cores(work.record) or 0) > work.cores:
-        here = f"{work.cores} of the {began_with} cores that this run began with are here"
-        emit("notice", message=f"{here}: the last bits of its sums will be others")
     with run_lock(options.output) if first else nullcontext():
-        train(work.config, work.rows, options.output, record=work.record, engine=_learner(engine))
+        record = _with_attempt(work.record, work.now | {"device": device()}) if first else work.record
+        train(work.config, work.rows, options.output, record=record, engine=_learner(engine))
         if together:
             part()
         if options.eval_after_train and first:
             examine_run(options.output, work.items, evalset=work.evalset)
+
+
+def _with_attempt(record: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run that goes on, with what computes it from now on otherwise than before, if anything does."""
+    changed = changed_since(record, now | {"microbatch": record.get("microbatch")})
+    if not changed:
+        return record
+    others = ", another ".join(map(str, changed.values()))
+    emit("notice", message=f"an attempt goes on with another {others}: its bits may differ")
+    attempt = {"began_at": now["created_at"], "inputs": {path: found.other for path, found in changed.items()}}
+    return record | {"attempts": [*record.get("attempts", ()), attempt]}
 
 
 def _learner(engine: str) -> "Engine":
@@ -119,7 +129,7 @@ def _prepare(options: argparse.Namespace, engine: str) -> _Work:
     if earlier:
         _refuse_change(earlier, record, config, threads)
     evalset, items = _evalset(options, config, rows)
-    return _Work(config, rows, earlier or record, cores, items, evalset)
+    return _Work(config, rows, earlier or record, record, cores, items, evalset)
 
 
 def _repeated(options: argparse.Namespace, engine: str) -> dict[str, Any] | None:

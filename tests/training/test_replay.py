@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training import replay
+from training import replay, train_jax
 from training.canonical import canonical_json
 from training.config import TrainConfig
 from training.files import append_line
@@ -184,6 +184,28 @@ def test_a_record_of_an_older_program_is_not_blamed_for_what_it_does_not_know(ba
     del sections["training"]["patience"], sections["eval"]["top_k"], sections["model"]["lora"]
     older |= {"machine": {"cores": RECORD["machine"]["cores"]}, "config": sections, "config_sha256": "0" * 64}
     assert compare(base, made(tmp_path / "other", older)).same
+
+
+def test_an_attempt_that_goes_on_otherwise_is_told_once_recorded_and_named_by_a_comparison(base, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(train_jax, "emit", lambda event, message: told.append((event, message)))
+    first = RECORD | {"libraries": RECORD["libraries"] | {"jax": "0.1"}, "machine": RECORD["machine"] | {"cores": 4}}
+    later = RECORD | {"libraries": RECORD["libraries"] | {"jax": "0.2"}, "machine": RECORD["machine"] | {"cores": 2}}
+    later |= {"microbatch": None, "created_at": "2026-11-21T12:00:00Z"}  # chosen once, and then kept
+    assert train_jax._with_attempt(first, first) == first
+    record = train_jax._with_attempt(first, later)
+    assert train_jax._with_attempt(record, later) == record
+    another = "library jax (0.1 and 0.2), another thread count (4 and 2)"
+    assert told == [("notice", f"an attempt goes on with another {another}: its bits may differ")]
+    assert record["attempts"] == [
+        {"began_at": "2026-11-21T12:00:00Z", "inputs": {"libraries.jax": "0.2", "machine.cores": 2}}
+    ]
+    write_record(base, first)
+    found = differing_inputs(base, made(tmp_path / "other", record))
+    assert [str(difference) for difference in found] == [
+        "library jax (0.1 and 0.1, since 2026-11-21T12:00:00Z 0.2)",
+        "thread count (4 and 4, since 2026-11-21T12:00:00Z 2)",
+    ]
 
 
 FIELDS = [path for path in flat(RECORD) if path.partition(".")[0] not in NO_INPUT]

@@ -62,19 +62,20 @@ def train(
     Writes run.json (`record`), tokenizer.json, metrics.jsonl, samples.jsonl, ledger/, train.log and checkpoints/. The
     same arguments give the same losses and parameters bit for bit on one machine, however often the process was killed
     between; only after which update `max_seconds` ends it, the clock decides. Raises Invalid when config and rows do
-    not go together (before anything is written), Failure when a loss is no number or a stop was asked for, OSError
-    when the disk is full. Of several processes that train together the first writes; they end together, and all read
-    what was sealed.
+    not go together, or the tokens are not those that the run began with (before anything is written), Failure when a
+    loss is no number or a stop was asked for, OSError when the disk is full. Of several processes that train together
+    the first writes; they end together, and all read what was sealed.
     """
     config = _divided(config, recorded_microbatch(record, config))
     prepared = prepare(config, rows)
+    tokens = _tokens(prepared, record)
     engine_name, devices = record.get("engine", JAX), jax.device_count()
     plan = plan_prepared(config, prepared, rows, engine=engine_name, devices=devices)
     require_memory(plan.memory)
     task = _task(config, prepared, engine or own_engine)
     plan = replace(plan, memory=run_memory(task.config, task.shape, engine=engine_name, devices=devices))
     if leads():
-        shown = {"device": device(), "tokens_sha256": tokens_sha256(prepared.train, prepared.valid)}
+        shown = {"device": device(), "tokens_sha256": tokens}
         write_record(run_dir, shown | record | {"microbatch": task.config.training.microbatch})
         prepared.tokenizer.save(run_dir / TOKENIZER)
     state, progress, journal = _begin(task, run_dir, record)
@@ -91,6 +92,15 @@ def train(
         attempt.ask(int(state.step), state.params)  # should the attempt before have ended between the two
         if not progress.get("ended"):
             _update(attempt, state)
+
+
+def _tokens(prepared: Prepared, record: dict[str, Any]) -> str:
+    """The hash of the tokens. Raises Invalid when they are not those that the run of `record` began with."""
+    now = tokens_sha256(prepared.train, prepared.valid)
+    if record.get("tokens_sha256", now) != now:
+        msg = "the tokenizer gives other tokens than when this run began; start a new run instead of resuming this one"
+        raise Invalid(Fault(("tokens",), msg, "tokens_changed"))
+    return now
 
 
 class Learner(NamedTuple):

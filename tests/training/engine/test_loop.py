@@ -77,10 +77,13 @@ def rows(valid: int = 2) -> list[dict]:
     return [{**trace, "id": f"row{i}", "split": "valid" if i < valid else "train"} for i, trace in enumerate(TRACES)]
 
 
-def train(run_dir: Path, *, engine=bigram, data: list[dict] | None = None, **changes: dict) -> Path:
+def train(
+    run_dir: Path, *, engine=bigram, data: list[dict] | None = None, known: dict | None = None, **changes
+) -> Path:
     sections = {name: CONFIG.get(name, {}) | changes.get(name, {}) for name in CONFIG.keys() | changes.keys()}
     config = TrainConfig.from_dict(sections).resolved(seed=5)
-    loop.train(config, data or rows(), run_dir, record={"config_sha256": config.sha256()}, engine=engine)
+    record = (known or {}) | {"config_sha256": config.sha256()}
+    loop.train(config, data or rows(), run_dir, record=record, engine=engine)
     return run_dir
 
 
@@ -318,6 +321,17 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         train(tmp_path, training={"learning_rate": 0.2})
     with pytest.raises(Invalid, match="belongs to another run: its position"):
         train(tmp_path, data=rows(valid=3))
+
+
+def test_a_run_whose_tokenizer_gives_other_tokens_does_not_go_on_and_nothing_is_written(tmp_path):
+    run = train(tmp_path)
+    record = json.loads((run / "run.json").read_text())
+    assert train(run, known=record) == run
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    with pytest.raises(Invalid, match="the tokenizer gives other tokens than when this run began") as refused:
+        train(run, known=record | {"tokens_sha256": "0" * 64})
+    assert [(fault.loc, fault.type) for fault in refused.value.faults] == [(("tokens",), "tokens_changed")]
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
 def test_a_microbatch_that_was_chosen_is_recorded_used_everywhere_and_kept(tmp_path, monkeypatch):
