@@ -61,8 +61,10 @@ class Relay:
                     self.job.made_progress()
                     self.run.keep_sealed(event["step"])
                 case "plan":
+                    self.job.tick()  # the run's row is written by its owner only
                     self.run.keep_plan(event)
                 case "notice":
+                    self.job.tick()
                     self.run.note(event["message"])
                 case "failed":
                     self.sentence = event["message"]

@@ -103,7 +103,8 @@ def _locked(handle: int) -> bool:
 
 def _die_with_parent() -> None:
     """Linux kills this process when the thread that started it ends; a parent that is gone already closes stdin."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _watch_beats(silence: float) -> None:

@@ -42,7 +42,8 @@ def cores_to_use(wanted: int | None = None) -> int:
     if not given.isdecimal():
         raise Invalid(Fault((THREADS,), f"must be a number of cores, not {echo(given)}", "wrong_value"))
     here = len(_allowed())
-    return min(wanted or int(given) or here, here)
+    pinned = hasattr(os, "sched_setaffinity")  # else a number would be recorded that nobody keeps to
+    return min(wanted or int(given) or here, here) if pinned else here
 
 
 def use_cores(number: int) -> None:

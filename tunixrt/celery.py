@@ -24,7 +24,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 log = logging.getLogger(__name__)
-stopping = threading.Event()
+stopping, gone = threading.Event(), threading.Event()
+BEAT, BEAT_SECONDS = "beat", 10  # a thread's name; how long its last beat may take
 held: list[str] = []  # accelerators that are this worker's alone
 
 
@@ -65,14 +66,19 @@ def take_devices(instance, **kwargs: object) -> None:
 def show_signs_of_life(sender, **kwargs: object) -> None:
     """Lights this worker's beacon every heartbeat, and sweeps once: work may be waiting since before the start."""
     from django.conf import settings
+    from django.db import DatabaseError
 
     from tunixrt.jobs.child import drain_file
+    from tunixrt.jobs.models import Beacon
     from tunixrt.jobs.work import Sweeper
 
     drain_file(os.getpid()).unlink(missing_ok=True)  # of a worker that had the same process number
+    with suppress(DatabaseError):
+        Beacon.put_out()  # its too: nobody asked this one to drain
     Sweeper(settings.RUN_LEASE_SECONDS).ring_for_waiting()
     queues = ", ".join(sorted(queue.name for queue in sender.task_consumer.queues))
-    threading.Thread(target=_beat, args=(queues, settings.RUN_HEARTBEAT_SECONDS), daemon=True).start()
+    args = (queues, settings.RUN_HEARTBEAT_SECONDS)
+    threading.Thread(target=_beat, args=args, daemon=True, name=BEAT).start()
 
 
 @worker_shutting_down.connect
@@ -95,6 +101,10 @@ def leave(**kwargs: object) -> None:
     from tunixrt.jobs.models import Beacon
 
     drain_file(os.getpid()).unlink(missing_ok=True)
+    gone.set()
+    for thread in threading.enumerate():
+        if thread.name == BEAT:
+            thread.join(BEAT_SECONDS)  # or it would light the beacon again
     try:
         Beacon.put_out()
     except DatabaseError as error:
@@ -115,5 +125,5 @@ def _beat(queues: str, seconds: int) -> None:
             log.warning("no sign of life could be written: %s", error)
         finally:
             connection.close()  # a pool child that is forked later must not inherit it
-        if stopping.wait(seconds):
+        if gone.wait(seconds):
             return

@@ -121,6 +121,27 @@ time.sleep(6)
     assert time.monotonic() - began < 5
 
 
+def a_child_that_hangs_is_ended(home, settings):
+    settings.RUN_STALL_SECONDS, settings.RUN_GRACE_SECONDS = 1, 1
+    with pytest.raises(HandBack):
+        supervise(claimed(), 'import time; print(\'{"event": "progress"}\', flush=True); time.sleep(4)', home, print)
+
+
+def an_orphan_is_ended(home):
+    test_child.test_a_child_that_outlived_its_supervisor_is_ended_before_the_next_one_starts(claimed(), home)
+
+
+def a_process_with_an_orphans_number_is_left_alone(home):
+    test_child.test_a_process_that_only_has_an_orphans_number_is_left_alone(claimed(), home, {"boot": "another"})
+
+
+def lost_checkpoints_are_told(run, monkeypatch):
+    run.directory.mkdir(parents=True)
+    test_pipeline.test_checkpoints_that_are_gone_fail_the_run_instead_of_beginning_anew(
+        test_pipeline.begin(run), run, pipeline.EvaluateRun, monkeypatch
+    )
+
+
 def a_child_dies_at_once_with_its_supervisor():
     """Not only when it misses the beats: by then another may be at work."""
     os.environ["TUNIXRT_SILENCE_SECONDS"] = "4"
@@ -193,14 +214,14 @@ MUTANTS = {
     ),
     "no lease": Mutant(
         work.Sweeper,
-        "silent",
-        "self.clock() - since > self.lease_seconds",
+        "look_at",
+        "silence > self.lease_seconds",
         "False",
         test_work.test_the_sweeper_takes_back_what_fell_silent_and_leaves_what_lives,
     ),
     "a lease that a beat does not renew": Mutant(
         work.Sweeper,
-        "silent",
+        "silence",
         "(owner, beat) != (job.owner, job.beat)",
         "owner != job.owner",
         test_work.test_the_sweeper_takes_back_what_fell_silent_and_leaves_what_lives,
@@ -228,7 +249,7 @@ MUTANTS = {
     "attempts without end": Mutant(
         work,
         "give_back",
-        "job.stalls >= KINDS[job.kind].attempts",
+        "failed and job.stalls >= KINDS[job.kind].attempts",
         "False",
         test_work.test_handed_back_work_waits_again_until_it_was_tried_often_enough,
     ),
@@ -243,7 +264,7 @@ MUTANTS = {
         child, "_watch", "raise Lost(", "log.warning(", a_supervisor_without_a_database_ends_its_child_in_time
     ),
     "a worker that stops does not hand back": Mutant(
-        child, "_watch", 'raise HandBack("its worker is stopping")', "pass", a_worker_that_stops_hands_back
+        child, "_watch", 'raise Interrupted("its worker is stopping")', "pass", a_worker_that_stops_hands_back
     ),
     "only the child is ended, not its group": Mutant(
         child,
@@ -253,7 +274,59 @@ MUTANTS = {
         grandchildren_end_with_the_child,
     ),
     "a deaf child is asked only": Mutant(
-        child, "end_group", "_signal_group(child, signal.SIGKILL)", "pass", a_deaf_child_is_killed
+        child, "_end", "_signal_group(child, signal.SIGKILL)", "pass", a_deaf_child_is_killed
+    ),
+    "a stop in order counts as a failed attempt": Mutant(
+        work,
+        "perform",
+        "failed=not isinstance(reason, Interrupted)",
+        "failed=True",
+        test_work.test_however_often_workers_are_stopped_in_order_the_work_goes_on,
+    ),
+    "what a child says at its end is not heard": Mutant(
+        child, "_stop", "on_event(event)", "pass", test_child.test_the_checkpoint_that_a_stopped_child_seals_is_heard_of
+    ),
+    "a child may hang for ever": Mutant(
+        child,
+        "_watch",
+        "now - last_event > patience",
+        "now - last_event > patience + 60",
+        a_child_that_hangs_is_ended,
+    ),
+    "an orphan works on": Mutant(
+        child,
+        "end_orphan",
+        "pid > 1 and",
+        "False and",
+        an_orphan_is_ended,
+    ),
+    "an orphan is told by its number": Mutant(
+        child,
+        "end_orphan",
+        "noted == _named(pid, kept.parent)",
+        "birth(pid)",
+        a_process_with_an_orphans_number_is_left_alone,
+    ),
+    "a machine that was started anew is waited for": Mutant(
+        work.Sweeper,
+        "look_at",
+        "job.is_of_an_earlier_boot and",
+        "False and",
+        test_work.test_work_claimed_before_its_machine_was_started_anew_is_taken_back_before_the_lease_is_over,
+    ),
+    "old code does newer work": Mutant(
+        Job,
+        "claim",
+        ".filter(version__lte=WORK_VERSION)",
+        "",
+        test_work.test_work_that_newer_code_asks_for_is_left_to_newer_code,
+    ),
+    "lost checkpoints begin anew": Mutant(
+        pipeline,
+        "require_artifacts",
+        "not run.has_checkpoint",
+        "False",
+        lost_checkpoints_are_told,
     ),
     "rows are not compared with what was frozen": Mutant(
         pipeline,

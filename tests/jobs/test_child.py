@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 import uuid
@@ -40,6 +39,11 @@ def watch(job: Job, home: Path, program: str, on_event=lambda event: None) -> tu
     log = home / "log"
     code = child.supervise(job, [sys.executable, "-c", PROGRAM % program], log_file=log, on_event=on_event)
     return code, log.read_text()
+
+
+def noted_of(process: subprocess.Popen, home: Path) -> dict:
+    """What a supervisor writes down of its child."""
+    return {"pid": process.pid, "birth": birth(process.pid), "boot": boot_id(), "directory": str(home.resolve())}
 
 
 def gone(pid: int) -> bool:
@@ -87,6 +91,24 @@ def test_a_worker_that_is_told_to_stop_hands_the_work_back(job, home):
         watch(job, home, READY, lambda event: file.touch())
 
 
+def test_the_checkpoint_that_a_stopped_child_seals_is_heard_of(job, home):
+    seals = """
+def seal(*_):
+    print(json.dumps({"event": "checkpoint", "step": 7}), flush=True)
+    sys.exit(75)
+signal.signal(signal.SIGTERM, seal)"""
+    file, heard = child.drain_file(os.getppid()), []
+    file.parent.mkdir(parents=True)
+
+    def stop_once_ready(event):
+        heard.append(event["event"])
+        file.touch()
+
+    with pytest.raises(HandBack):
+        watch(job, home, seals + READY, stop_once_ready)
+    assert heard[-1] == "checkpoint"
+
+
 def test_the_child_knows_no_secret(settings, monkeypatch):
     for name in ("SECRET_KEY", "DATABASE_URL", "CELERY_BROKER_URL"):
         monkeypatch.setenv(name, "secret")
@@ -114,10 +136,14 @@ def test_before_its_first_update_a_child_may_be_silent_for_longer(job, home, set
 
 def test_a_child_that_outlived_its_supervisor_is_ended_before_the_next_one_starts(job, home):
     orphan = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
-    write_json_atomic(home / child.CHILD, {"pid": orphan.pid, "birth": birth(orphan.pid), "boot": boot_id()})
-    assert watch(job, home, "") == (0, "")
-    assert orphan.wait() == -signal.SIGKILL
-    assert not (home / child.CHILD).exists()
+    write_json_atomic(home / child.CHILD, noted_of(orphan, home))
+    try:
+        assert watch(job, home, "") == (0, "")
+        assert birth(orphan.pid) == ""
+        assert not (home / child.CHILD).exists()
+    finally:
+        orphan.kill()
+        orphan.wait()
 
 
 @pytest.mark.parametrize(
@@ -125,6 +151,7 @@ def test_a_child_that_outlived_its_supervisor_is_ended_before_the_next_one_start
     [
         {"birth": "1"},
         {"boot": "another start of the machine"},
+        {"directory": "/of/the/original"},
         {"birth": ""},
         {"pid": 1},
         {"pid": "text"},
@@ -134,9 +161,11 @@ def test_a_child_that_outlived_its_supervisor_is_ended_before_the_next_one_start
 )
 def test_a_process_that_only_has_an_orphans_number_is_left_alone(job, home, noted):
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
-    own = {"pid": stranger.pid, "birth": birth(stranger.pid), "boot": boot_id()}
+    own = noted_of(stranger, home)
     write_json_atomic(home / child.CHILD, own | noted if isinstance(noted, dict) else noted)
-    watch(job, home, "")
-    assert stranger.poll() is None
-    stranger.communicate(b"\n")
-    assert stranger.returncode == 0
+    try:
+        watch(job, home, "")
+        assert birth(stranger.pid) == own["birth"]
+    finally:
+        stranger.kill()
+        stranger.communicate()

@@ -5,7 +5,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, transaction
 
 from tunixrt.jobs import work
-from tunixrt.jobs.models import WORK_VERSION, Cancelled, HandBack, Job, Lost
+from tunixrt.jobs.models import WORK_VERSION, Cancelled, HandBack, Interrupted, Job, Lost
 from tunixrt.lib.errors import Conflict
 
 pytestmark = pytest.mark.django_db
@@ -207,12 +207,21 @@ def test_work_whose_owner_died_after_a_cancel_ends_as_cancelled(kind, job):
     assert kind.told == ["cancelled: cancelled on request"]
 
 
-def test_work_claimed_before_its_machine_was_started_anew_is_taken_back_at_once(kind, job, monkeypatch):
+def test_work_claimed_before_its_machine_was_started_anew_is_taken_back_before_the_lease_is_over(
+    kind, job, monkeypatch, settings
+):
+    settings.RUN_HEARTBEAT_SECONDS = 2
     monkeypatch.setattr(work, "doorbells", lambda queue: 1)
     monkeypatch.setattr("tunixrt.jobs.models.boot_id", lambda: "the start before")
     assert job.claim()
     monkeypatch.setattr("tunixrt.jobs.models.boot_id", lambda: "this start")
-    work.Sweeper(lease_seconds=9).sweep()
+    clock = Clock()
+    sweeper = work.Sweeper(lease_seconds=9, clock=clock)
+    sweeper.sweep()
+    job.refresh_from_db()
+    assert job.status == "running"  # another machine of the same name may be beating
+    clock.now = 4.5
+    sweeper.sweep()
     job.refresh_from_db()
     assert (job.status, job.message) == ("queued", "its machine was started anew")
 
@@ -244,6 +253,31 @@ def test_a_database_that_does_not_answer_is_no_failure_of_the_work(kind, job, er
     work.perform(job.pk)
     job.refresh_from_db()
     assert (job.status, job.message) == ("queued", "the database did not answer")
+
+
+def test_however_often_workers_are_stopped_in_order_the_work_goes_on(kind, job):
+    def act(job):
+        raise Interrupted("its worker is stopping")
+
+    kind.act = act
+    for _ in range(kind.attempts + 1):
+        work.perform(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.stalls, job.attempt) == ("queued", 0, kind.attempts + 1)
+
+
+def test_one_that_cannot_be_taken_back_keeps_no_other_from_it(kind, job, monkeypatch):
+    monkeypatch.setattr(work, "doorbells", lambda queue: 1)
+    odd = Job.objects.create(kind="nobody.knows", queue="short", target=uuid.uuid4())
+    for each in (odd, job):
+        assert each.claim()
+    clock = Clock()
+    sweeper = work.Sweeper(lease_seconds=9, clock=clock)
+    for clock.now in (0.0, 10.0):
+        sweeper.sweep()
+    for each in (odd, job):
+        each.refresh_from_db()
+    assert (odd.status, job.status) == ("running", "queued")
 
 
 def test_a_lost_bell_is_rung_again_but_bells_never_pile_up(kind, job, rung, monkeypatch):

@@ -1,6 +1,7 @@
 """Saving while training goes on: a copy is taken between two updates, and a thread writes and seals it."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -82,5 +83,5 @@ def _copied(tree: Any, into: Any) -> Any:
 
 def _step_back() -> None:
     """Lowers the calling thread's priority; on Linux the threads that it starts inherit it."""
-    if hasattr(os, "setpriority"):
+    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -82,7 +82,7 @@ def give_back() -> dict[str, int]:
     Beacon.objects.all().delete()
     running = list(Job.objects.running())
     for job in running:
-        work.give_back(job, "its worker is gone: this is a restored backup")
+        work.give_back(job, "its worker is gone: this is a restored backup", failed=False)
     return {"given_back": len(running)}
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from training.files import write_json_atomic
-from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
+from tunixrt.jobs.models import Cancelled, HandBack, Interrupted, Job, Lost
 from tunixrt.lib.machines import birth, boot_id
 
 log = logging.getLogger(__name__)
@@ -63,32 +64,38 @@ def supervise(job: Job, argv: list[str], *, log_file: Path, on_event: Callable[[
             cwd=settings.BASE_DIR,
             start_new_session=True,
         )
+    lines = _Lines(child.stdout)
     try:
-        write_json_atomic(kept, {"pid": child.pid, "birth": birth(child.pid), "boot": boot_id()})
-        return _watch(job, child, on_event)
+        write_json_atomic(kept, _named(child.pid, kept.parent))
+        return _watch(job, child, lines, on_event)
     except (Cancelled, HandBack):
-        end_group(child, grace_seconds=settings.RUN_GRACE_SECONDS)
+        _stop(child, lines, on_event)
         raise
     finally:
-        end_group(child, grace_seconds=0)
+        _end(child)
         kept.unlink(missing_ok=True)
 
 
 def end_orphan(kept: Path) -> None:
     """Ends the process group that the file `kept` tells of, if it lives on this machine still.
 
-    A number alone proves nothing: by now it may be anybody's.
+    A number alone proves nothing: by now it may be anybody's. Nor does a copy of the file in another directory.
     """
     try:
         noted = json.loads(kept.read_bytes())
-        pid, born, boot = int(noted["pid"]), noted["birth"], noted["boot"]
+        pid, born = int(noted["pid"]), noted["birth"]
     except (OSError, ValueError, KeyError, TypeError):
         return
-    while pid > 1 and born and boot == boot_id() and birth(pid) == born:
+    while pid > 1 and born and noted == _named(pid, kept.parent):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
             log.warning("process group %s had outlived its supervisor and was ended", pid)
         time.sleep(0.05)
+
+
+def _named(pid: int, directory: Path) -> dict[str, str | int]:
+    """What tells a process that works in a directory from every other one."""
+    return {"pid": pid, "birth": birth(pid), "boot": boot_id(), "directory": str(directory.resolve())}
 
 
 def child_environment() -> dict[str, str]:
@@ -104,15 +111,23 @@ def child_environment() -> dict[str, str]:
     }
 
 
-def end_group(child: subprocess.Popen, *, grace_seconds: float) -> None:
-    """SIGTERM to the child's group, SIGKILL after the grace, and the reaping."""
-    if grace_seconds:
-        _signal_group(child, signal.SIGTERM)
-        deadline = time.monotonic() + grace_seconds
-        while child.poll() is None and time.monotonic() < deadline:
-            _tell(child)  # it must not take our silence for our death while it seals its checkpoint
+def _stop(child: subprocess.Popen, lines: "_Lines", on_event: Callable[[dict], None]) -> None:
+    """SIGTERM to the child's group, and all that it says until it has ended or the grace is over: the checkpoint that
+    it seals counts."""
+    _signal_group(child, signal.SIGTERM)
+    deadline = time.monotonic() + settings.RUN_GRACE_SECONDS
+    while time.monotonic() < deadline and not (child.poll() is not None and lines.ended):
+        _tell(child)  # it must not take our silence for our death while it seals its checkpoint
+        for event in lines.read(0.5):
+            with contextlib.suppress(Cancelled):  # that is known
+                on_event(event)
+        if lines.ended:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0.5)
+
+
+def _end(child: subprocess.Popen) -> None:
+    """SIGKILL to what is left of the child's group, and the reaping."""
     _signal_group(child, signal.SIGKILL)
     child.wait()
     for pipe in (child.stdin, child.stdout):
@@ -121,14 +136,14 @@ def end_group(child: subprocess.Popen, *, grace_seconds: float) -> None:
 
 
 def drain_file(main_pid: int) -> Path:
-    """Where a worker that was told to stop says so to the processes that work for it."""
-    return settings.TUNIXRT_HOME / "drain" / str(main_pid)
+    """Where a worker of this machine that was told to stop says so to the processes that work for it."""
+    return settings.TUNIXRT_HOME / "drain" / f"{socket.gethostname()}-{main_pid}"
 
 
-def _watch(job: Job, child: subprocess.Popen, on_event: Callable[[dict], None]) -> int:
+def _watch(job: Job, child: subprocess.Popen, lines: "_Lines", on_event: Callable[[dict], None]) -> int:
     started = last_beat = last_contact = last_event = time.monotonic()
     patience = BEFORE_THE_FIRST * settings.RUN_STALL_SECONDS
-    lines, look = _Lines(child.stdout), min(LOOK_SECONDS, max(0.1, settings.RUN_HEARTBEAT_SECONDS / 4))
+    look = min(LOOK_SECONDS, max(0.1, settings.RUN_HEARTBEAT_SECONDS / 4))
     while True:
         for event in lines.read(look):
             on_event(event)
@@ -139,7 +154,7 @@ def _watch(job: Job, child: subprocess.Popen, on_event: Callable[[dict], None]) 
         if child.poll() is not None and lines.ended:
             return child.returncode
         if drain_file(os.getppid()).exists():
-            raise HandBack("its worker is stopping")
+            raise Interrupted("its worker is stopping")
         if now - last_event > patience:
             raise HandBack(f"it hangs: nothing heard of it for {patience} s (RUN_STALL_SECONDS)")
         if now - started > settings.RUN_MAX_SECONDS:

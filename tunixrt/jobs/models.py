@@ -32,6 +32,10 @@ class HandBack(Exception):
     """The work stopped before its end and can go on later, here or elsewhere."""
 
 
+class Interrupted(HandBack):
+    """It was stopped from outside, in order: that is no failed attempt."""
+
+
 def this_worker() -> str:
     """Host and process that works here: in a worker's pool that of the worker itself, so that both have one name."""
     return (os.environ.get(WORKER) or f"{socket.gethostname()}:{os.getpid()}")[:128]
@@ -201,9 +205,10 @@ class Job(models.Model):
         """Something is now kept that a next attempt will not repeat: start counting attempts anew."""
         self._write(stalls=0)
 
-    def release(self, reason: str) -> None:
-        """Gives the work back unfinished, for anybody to claim."""
-        self._write(status=self.Status.QUEUED, owner=None, message=reason[:200])
+    def release(self, reason: str, *, failed: bool = True) -> None:
+        """Gives the work back unfinished, for anybody to claim. An attempt that has not `failed` is not counted."""
+        stalls = self.stalls if failed else max(0, self.stalls - 1)
+        self._write(status=self.Status.QUEUED, owner=None, message=reason[:200], stalls=stalls)
 
     def end(self, status: str, error: str = "") -> None:
         """Writes the final status. Raises Lost when the row has another owner."""

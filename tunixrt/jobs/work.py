@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from celery import current_app, shared_task
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from training.errors import Invalid
-from tunixrt.jobs.models import Cancelled, HandBack, Job, JobQuerySet, Lost
+from tunixrt.jobs.models import Cancelled, HandBack, Interrupted, Job, JobQuerySet, Lost
 from tunixrt.lib.errors import Refused
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def perform(job_id, watch: Callable[[Job], None] | None = None) -> None:
     except Cancelled:
         finish(job, Job.Status.CANCELLED, "cancelled on request")
     except HandBack as reason:
-        give_back(job, str(reason))
+        give_back(job, str(reason), failed=not isinstance(reason, Interrupted))
     except (Invalid, Refused) as refusal:
         finish(job, Job.Status.FAILED, str(refusal))
     except (OperationalError, InterfaceError) as error:
@@ -125,14 +126,17 @@ def finish(job: Job, status: str, error: str = "") -> None:
         KINDS[job.kind].ended(job)
 
 
-def give_back(job: Job, reason: str) -> None:
-    """Puts a job back into the queue, or ends it when it was tried often enough or is to be cancelled."""
+def give_back(job: Job, reason: str, *, failed: bool = True) -> None:
+    """Puts a job back into the queue, or ends it when it is to be cancelled, or failed often enough.
+
+    An attempt that was interrupted has not `failed`: however often workers are stopped, the work goes on.
+    """
     if Job.objects.filter(pk=job.pk, cancel_requested=True).exists():
         return finish(job, Job.Status.CANCELLED, "cancelled on request")
-    if job.stalls >= KINDS[job.kind].attempts:
+    if failed and job.stalls >= KINDS[job.kind].attempts:
         return finish(job, Job.Status.FAILED, f"{reason} ({job.stalls} attempts without progress)")
     with suppress(Lost), transaction.atomic():
-        job.release(reason)
+        job.release(reason, failed=failed)
         KINDS[job.kind].released(job, reason)
 
 
@@ -166,20 +170,34 @@ class Sweeper:
     def sweep(self) -> None:
         self.ring_for_waiting()
         for job in Job.objects.running():
-            if job.is_of_an_earlier_boot:
-                give_back(job, "its machine was started anew")
-            elif self.silent(job):
-                log.warning("%s: no sign of life from %s for %s s", job, job.worker, self.lease_seconds)
-                give_back(job, "its worker fell silent")
+            try:
+                self.look_at(job)
+            except DatabaseError:
+                raise
+            except Exception:  # one that cannot be taken back must not keep the others from it
+                log.exception("%s cannot be taken back", job)
         running = set(Job.objects.running().values_list("pk", flat=True))
         self.seen = {pk: sight for pk, sight in self.seen.items() if pk in running}
 
-    def silent(self, job: Job) -> bool:
+    def look_at(self, job: Job) -> None:
+        """Takes a job back when its lease is over, or when its machine was started anew since.
+
+        Machines that share a name would be told apart by their starts too, so then a live one must not beat either.
+        """
+        silence = self.silence(job)
+        if job.is_of_an_earlier_boot and silence > 2 * settings.RUN_HEARTBEAT_SECONDS:
+            give_back(job, "its machine was started anew", failed=False)
+        elif silence > self.lease_seconds:
+            log.warning("%s: no sign of life from %s for %s s", job, job.worker, self.lease_seconds)
+            give_back(job, "its worker fell silent")
+
+    def silence(self, job: Job) -> float:
+        """Seconds for which its beat has stood still while this process looked."""
         owner, beat, since = self.seen.get(job.pk, (None, None, 0.0))
         if (owner, beat) != (job.owner, job.beat):
             self.seen[job.pk] = (job.owner, job.beat, self.clock())
-            return False
-        return self.clock() - since > self.lease_seconds
+            return 0.0
+        return self.clock() - since
 
     def ring_for_waiting(self) -> None:
         """Rings where a queue holds work but no doorbell: so bells never pile up behind a long run."""
