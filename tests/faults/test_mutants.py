@@ -351,8 +351,8 @@ MUTANTS = {
     ),
     "a resumed journal repeats lines": Mutant(
         journal,
-        "_forget_after",
-        "if metrics.exists()",
+        "forget_after",
+        "if path.exists()",
         "if False",
         test_journal.test_a_resumed_journal_forgets_what_will_be_done_again,
     ),
