@@ -147,7 +147,7 @@ OLD_FIELDS = {  # of a config in the first runs' run.json
         "seed",
         "log_every",
     ),
-    "eval": ("evalset", "every", "max_new_tokens"),
+    "eval": ("evalset", "every", "max_new_tokens", "samples"),
     "checkpoint": ("every", "keep"),
 }
 
