@@ -43,8 +43,8 @@ def test_a_run_is_launched_watched_and_judged_without_a_reload_though_its_worker
     expect(page.locator("progress")).to_have_count(0)
     assert page.evaluate("window.neverReloaded")
     asked = len(polls)
-    with pytest.raises(TimeoutError):
-        page.wait_for_request("**/live/**", timeout=4_000)
+    with pytest.raises(TimeoutError), page.expect_request("**/live/**", timeout=4_000):
+        pass
     assert len(polls) == asked
 
 
