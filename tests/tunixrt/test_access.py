@@ -60,7 +60,7 @@ def test_health_is_open_and_says_no_more_than_that(client):
 
 def test_ready_names_each_part(client):
     checks = client.get("/api/health/ready").json()["checks"]
-    assert set(checks) == {"database", "broker", "workers", "sweeper", "disk"}
+    assert set(checks) == {"database", "migrations", "broker", "workers", "sweeper", "disk"}
     assert checks["database"]["state"] == "ok"
 
 
