@@ -12,6 +12,7 @@ import tarfile
 
 import pytest
 import zstandard
+from django.db import connection
 
 from datasets_app.services import seed_dataset
 from runs.services import launch_run
@@ -20,7 +21,7 @@ from tests.runs.making import TINY, write_losses
 from tests.stack import Stack, stack
 from training.files import append_line
 from tunixrt.backup import backup, databases, restoring, writing
-from tunixrt.backup.manifest import Entry, Manifest
+from tunixrt.backup.manifest import DUMPS, Entry, Manifest
 from tunixrt.backup.writing import cut_to_lines
 from tunixrt.jobs.child import CHILD
 from tunixrt.lib.errors import Conflict, NotFound, NotInstalled, OutOfSpace, Refused, Rule
@@ -220,7 +221,12 @@ def test_a_hostile_archive_is_refused(archive, into, tmp_path, member):
     assert {path for path in set(tmp_path.rglob("*")) - before if into not in path.parents} == set()
 
 
-def manifest(*paths: str, size: int = 0, database: str = "sqlite", migrations: tuple = (), **more) -> bytes:
+OURS = connection.vendor
+(OTHER,) = set(DUMPS) - {OURS}
+DUMP = DUMPS[OURS]
+
+
+def manifest(*paths: str, size: int = 0, database: str = OURS, migrations: tuple = (), **more) -> bytes:
     empty = hashlib.sha256(b"").hexdigest()
     files = {path: Entry(path, size, empty) for path in paths}
     return json.dumps(Manifest("now", database, list(migrations), files).to_dict() | more).encode()
@@ -229,16 +235,16 @@ def manifest(*paths: str, size: int = 0, database: str = "sqlite", migrations: t
 MANIFESTS = {
     "no JSON": (b"{", "cannot be read"),
     "a list": (b"[]", "cannot be read"),
-    "another format": (manifest("db.sqlite3", format_version=2), "format 2"),
+    "another format": (manifest(DUMP, format_version=2), "format 2"),
     "no database": (manifest("datasets/a/b"), "names no database"),
-    "another database": (manifest("database.dump", database="postgresql"), "DATABASE_URL names sqlite"),
-    "a newer schema": (manifest("db.sqlite3", migrations=("runs.9999_later",)), "newer tunixrt.*runs.9999_later"),
-    "a way out": (manifest("db.sqlite3", "datasets/../../x"), "no backup holds"),
-    "an absolute path": (manifest("db.sqlite3", "/etc/x"), "no backup holds"),
-    "the key": (manifest("db.sqlite3", "secret_key"), "no backup holds"),
-    "a bomb": (manifest("db.sqlite3", size=2**60), "bytes, and"),
-    "a file that is missing": (manifest("db.sqlite3", "datasets/a/b"), "ends early: it lacks 2 files"),
-    "a negative size": (manifest("db.sqlite3", size=-1), "names no database"),
+    "another database": (manifest(DUMPS[OTHER], database=OTHER), f"DATABASE_URL names {OURS}"),
+    "a newer schema": (manifest(DUMP, migrations=("runs.9999_later",)), "newer tunixrt.*runs.9999_later"),
+    "a way out": (manifest(DUMP, "datasets/../../x"), "no backup holds"),
+    "an absolute path": (manifest(DUMP, "/etc/x"), "no backup holds"),
+    "the key": (manifest(DUMP, "secret_key"), "no backup holds"),
+    "a bomb": (manifest(DUMP, size=2**60), "bytes, and"),
+    "a file that is missing": (manifest(DUMP, "datasets/a/b"), "ends early: it lacks 2 files"),
+    "a negative size": (manifest(DUMP, size=-1), "names no database"),
 }
 
 
