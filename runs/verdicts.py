@@ -64,6 +64,7 @@ def _load(run: Run, stage: str, path: Path, summary: dict[str, Any]) -> Any:
         checkpoint_step=summary["checkpoint_step"] if stage == Evaluation.Stage.AFTER else 0,
         metrics=figures["metrics"],
         intervals=figures["intervals"],
+        judges=summary["judges"],
         correct_count=sum(row["correct"] is True for row in rows),
         scored_count=sum(row["correct"] is not None for row in rows),
     )
@@ -77,7 +78,8 @@ def _load(run: Run, stage: str, path: Path, summary: dict[str, Any]) -> Any:
 
 def _prediction(evaluation: Evaluation, items: dict[str, int], row: dict[str, Any]) -> Prediction:
     fields = ("output", "answer", "correct", "judges", "output_tokens", "finish_reason")
-    return Prediction(evaluation=evaluation, item_id=items[row["id"]], **{name: row[name] for name in fields})
+    given = {name: row[name] for name in fields}
+    return Prediction(evaluation=evaluation, item_id=items[row["id"]], loss=row.get("loss"), **given)
 
 
 def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

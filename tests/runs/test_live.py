@@ -43,7 +43,7 @@ def test_nothing_new_is_answered_with_304_and_drawn_for_nobody(
     ask, training, monkeypatch, django_assert_max_num_queries
 ):
     tag = ask()["ETag"]
-    monkeypatch.setattr("runs.views.draw_live", None)
+    monkeypatch.setattr("runs.views.runs.draw_live", None)
     training.job.tick(2)  # of four hundred: no per cent more
     with django_assert_max_num_queries(4):  # session, person, run, job
         response = ask(tag)
@@ -116,7 +116,7 @@ def test_another_question_has_another_tag(ask):
 
 def test_many_who_watch_are_drawn_for_once(ask, training, client, django_user_model, monkeypatch):
     text = ask().content
-    monkeypatch.setattr("runs.views.draw_live", None)
+    monkeypatch.setattr("runs.views.runs.draw_live", None)
     client.force_login(django_user_model.objects.create_user("grace"))
     assert client.get(reverse("run_live", args=[training.pk])).content == text
 

@@ -1,0 +1,77 @@
+"""What runs answered and how they compare, over HTTP."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runs import schemas, services
+from runs.api.asked import choice, get_run
+from runs.models import Evaluation, Prediction
+from tunixrt.lib.api import only_known
+from tunixrt.lib.errors import Conflict
+from tunixrt.lib.pagination import WINDOW, page
+from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
+
+
+class RunEvaluation(APIView):
+    @extend_schema(responses=schemas.Verdict)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """The present examination, before and after, and how the two differ."""
+        run = get_run(run_id)
+        stages = {evaluation.stage: evaluation.to_dict() for evaluation in run.evaluations.current()}
+        if not stages:
+            raise Conflict(f"{run} has not been examined: it is {run.state}.", code="not_examined")
+        names = ("won", "lost", "kept_right", "kept_wrong", "p_value", "difference")
+        change = {name: run.metrics[name] for name in names} | {"interval": run.metrics["difference_interval"]}
+        return Response({"evalset": run.evalset_id, **stages, "comparison": change})
+
+
+class RunPredictions(APIView):
+    @extend_schema(
+        parameters=[
+            *WINDOW_PARAMETERS,
+            schemas.choice("stage", Evaluation.Stage.values),
+            schemas.choice("correct", ["true", "false"]),
+            schemas.text("category"),
+        ],
+        responses=listing(schemas.Prediction),
+    )
+    def get(self, request: Request, run_id: UUID) -> Response:
+        query = request.query_params
+        only_known(query, WINDOW | {"stage", "correct", "category"})
+        stage = choice(query, "stage", Evaluation.Stage.values) or Evaluation.Stage.AFTER
+        rows: QuerySet = Prediction.objects.of_run(get_run(run_id), stage)
+        if correct := choice(query, "correct", ["true", "false"]):
+            rows = rows.filter(correct=correct == "true")
+        if "category" in query:
+            rows = rows.filter(item__category=query["category"])
+        return Response(page(rows, query, Prediction.to_dict))
+
+
+class RunsCompare(APIView):
+    @extend_schema(
+        parameters=[schemas.text("base", required=True), schemas.text("other", required=True)],
+        responses=schemas.Comparison,
+    )
+    def get(self, request: Request) -> Response:
+        """Two runs paired on the same items."""
+        only_known(request.query_params, {"base", "other"})
+        base, other = (services.find_run(request.query_params.get(name), name) for name in ("base", "other"))
+        found = services.compare_runs(base=base, other=other)
+        changed = [{"id": change.base["id"], "won": change.won} for change in found.results.changed]
+        differs = [{"path": path, "base": mine, "other": theirs} for path, mine, theirs in found.config]
+        runs = {"base": base.to_dict(), "other": other.to_dict()}
+        return Response({**runs, "config": differs, "results": found.results.to_dict(), "changed": changed})
+
+
+class Leaderboard(APIView):
+    @extend_schema(parameters=[schemas.text("evalset", required=True)], responses=schemas.Standings)
+    def get(self, request: Request) -> Response:
+        """Completed runs on one evalset. Runs of the same rank are not told apart by their intervals."""
+        only_known(request.query_params, {"evalset"})
+        standings = services.leaderboard(evalset=services.find_evalset(request.query_params.get("evalset")))
+        return Response({"data": [{"rank": standing.rank, **standing.run.to_dict()} for standing in standings]})

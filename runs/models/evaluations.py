@@ -1,0 +1,146 @@
+"""What a model answered, and what the judges thought of it."""
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from datasets_app.models import EvalItem, EvalSet
+from runs.models.runs import Run
+from tunixrt.lib.ids import uuid7
+
+
+class EvaluationQuerySet(models.QuerySet):
+    def current(self) -> Self:
+        """Those whose rows are whole: an examination that was repeated replaces the earlier one."""
+        return self.filter(status=Evaluation.Status.COMPLETED)
+
+
+class Evaluation(models.Model):
+    """One examination of one checkpoint with one evalset. Every score has its rows."""
+
+    class Stage(models.TextChoices):
+        BEFORE = "before"
+        AFTER = "after"
+        STEP = "step", "at a checkpoint"
+
+    class Status(models.TextChoices):
+        LOADING = "loading"
+        COMPLETED = "completed"
+        REPLACED = "replaced"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="evaluations")
+    evalset = models.ForeignKey(EvalSet, on_delete=models.PROTECT, related_name="evaluations")
+    stage = models.CharField(max_length=8, choices=Stage)
+    status = models.CharField(max_length=16, choices=Status, default=Status.LOADING)
+    checkpoint_step = models.PositiveBigIntegerField()
+    metrics = models.JSONField()
+    intervals = models.JSONField()
+    judges = models.JSONField(default=dict, help_text="Name and version of each that judged its rows.")
+    correct_count = models.PositiveIntegerField()
+    scored_count = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = EvaluationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Two answers to "how good is it now" would let a page pick one.
+            models.UniqueConstraint(
+                fields=["run", "stage"],
+                condition=Q(status="completed", stage__in=["before", "after"]),
+                name="evaluation_one_current_a_stage",
+            ),
+            models.UniqueConstraint(
+                fields=["run", "checkpoint_step"],
+                condition=Q(status="completed", stage="step"),
+                name="evaluation_one_current_a_step",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run}, {self.stage}"
+
+    def to_dict(self) -> dict[str, Any]:
+        names = (
+            "id",
+            "stage",
+            "checkpoint_step",
+            "metrics",
+            "intervals",
+            "judges",
+            "correct_count",
+            "scored_count",
+            "created_at",
+        )
+        return {name: getattr(self, name) for name in names}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as `training.results` reads them, in the evalset's order."""
+        return [prediction.to_dict() for prediction in self.predictions.select_related("item")]
+
+
+class PredictionQuerySet(models.QuerySet):
+    def of_run(self, run: Run, stage: str) -> Self:
+        """The rows of a run's present examination, in the evalset's order."""
+        return self.filter(
+            evaluation__run=run, evaluation__stage=stage, evaluation__status=Evaluation.Status.COMPLETED
+        ).select_related("item")
+
+    def judged(self, run: Run, *, before: bool, after: bool) -> Self:
+        """Rows whose items were judged so before and after the run's training."""
+        first = Prediction.objects.of_run(run, Evaluation.Stage.BEFORE).filter(correct=before)
+        second = Prediction.objects.of_run(run, Evaluation.Stage.AFTER).filter(correct=after)
+        return self.filter(item__in=first.values("item")).filter(item__in=second.values("item"))
+
+
+class Prediction(models.Model):
+    """What the model answered to one item, and what each judge thought of it."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="predictions")
+    item = models.ForeignKey(EvalItem, on_delete=models.PROTECT, related_name="predictions")
+    output = models.TextField()
+    answer = models.TextField(null=True)
+    correct = models.BooleanField(null=True, help_text="Not set when the item was skipped: it does not fit the model.")
+    judges = models.JSONField()
+    loss = models.FloatField(null=True, help_text="Of the reference, in nats a token, where there is one that fits.")
+    output_tokens = models.PositiveIntegerField()
+    finish_reason = models.CharField(max_length=16)
+
+    objects = PredictionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("item__position",)
+        constraints = [models.UniqueConstraint(fields=["evaluation", "item"], name="prediction_once_an_item")]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}: {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        return {True: "right", False: "wrong", None: "skipped"}[self.correct]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row of an evaluation's file."""
+        item = self.item
+        question = {"id": item.item_id, "prompt": item.prompt, "expected_answer": item.expected_answer}
+        names = ("output", "answer", "correct", "judges", "output_tokens", "finish_reason")
+        return question | {name: getattr(self, name) for name in names}
+
+
+class Baseline(models.Model):
+    """The run that others on an evalset are held against, from a moment on. Only ever added to: the newest counts."""
+
+    evalset = models.ForeignKey(EvalSet, on_delete=models.CASCADE, related_name="baselines")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="baselines")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.run} on {self.evalset}"

@@ -1,0 +1,34 @@
+"""Pages of runs beside each other."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from datasets_app.models import EvalSet
+from runs import panels, services
+from runs.models import Run
+
+
+@require_safe
+def compare(request: HttpRequest) -> HttpResponse:
+    """Two runs beside each other; `run` twice, as the list's boxes send it, means the older one as base."""
+    ticked = sorted(request.GET.getlist("run"))
+    named = ticked if len(ticked) == 2 else [request.GET.get("base", ""), request.GET.get("other", "")]
+    base, other = (panels.find_run(name) for name in named)
+    context = {"room": "runs", "sides": [("base", base), ("other", other)]}
+    if base and other:
+        context |= panels.comparison(base, other, request.GET)
+    context["recent"] = Run.objects.completed().shown().newest_first()[:50]
+    return render(request, "runs/compare.html", context)
+
+
+@require_safe
+def leaderboard(request: HttpRequest) -> HttpResponse:
+    """Runs ranked on one evalset: the one asked for, else that of the newest completed run."""
+    evalsets = EvalSet.objects.filter(runs__in=Run.objects.completed().shown()).distinct()
+    chosen = panels.find_evalset(request.GET.get("evalset", ""))
+    newest = Run.objects.completed().shown().with_dataset().newest_first().first()
+    evalset = chosen or (newest.evalset if newest else None)
+    standings = services.leaderboard(evalset=evalset) if evalset else []
+    context = {"room": "leaderboard", "evalsets": evalsets, "evalset": evalset, "standings": standings}
+    return render(request, "runs/leaderboard.html", context)
