@@ -27,7 +27,7 @@ DATASET = "chain-v1"
 SETTINGS = {
     "RUN_HEARTBEAT_SECONDS": "1",
     "RUN_LEASE_SECONDS": "4",
-    "RUN_GRACE_SECONDS": "2",
+    "RUN_GRACE_SECONDS": "3",
     "RUN_STALL_SECONDS": "3",
     "RUN_DEVICE": "cpu",
     "DISK_RESERVE_BYTES": "0",
