@@ -84,6 +84,15 @@ class Fate(NamedTuple):
     step: int
 
 
+class Learning(NamedTuple):
+    """How a row was learned: its looks, its first and its last loss, and whether it was ever and is still learned."""
+
+    looks: int
+    first: float
+    last: float
+    verdict: str  # "learned", "forgotten" or "never learned", as the lists of the ledger say
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The ledger of a run as far as it is written: records in order of their steps, 0 to many a row."""
@@ -115,6 +124,15 @@ class Ledger:
     def history(self, row: int) -> np.ndarray:
         """The records of a row over time."""
         return self.looks[self.looks["row"] == row]
+
+    def learning(self, row: int) -> Learning | None:
+        """How a row was learned; None before the first look at it."""
+        losses = self.history(row)["loss"]
+        if not len(losses):
+            return None
+        reached, kept = bool((losses <= self.threshold).any()), bool(losses[-1] <= self.threshold)
+        verdict = "learned" if kept else "forgotten" if reached else "never learned"
+        return Learning(len(losses), float(losses[0]), float(losses[-1]), verdict)
 
     @cached_property
     def threshold(self) -> float:

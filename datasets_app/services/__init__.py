@@ -12,6 +12,7 @@ from datasets_app.services.evalsets import (
 )
 from datasets_app.services.exports import export_parquet, export_rows, export_zip
 from datasets_app.services.leaks import leak_of
+from datasets_app.services.nearest import NearRow, nearest_rows
 from datasets_app.services.previews import Preview, preview_build
 from datasets_app.services.restoring import SOURCES, Restored, damaged_datasets, restore_dataset
 from datasets_app.services.rows import MANIFEST_ORDER, DatasetRow, gates_of, list_rows, listed, position_of, row_at
@@ -23,6 +24,7 @@ __all__ = [
     "SOURCES",
     "DatasetComparison",
     "DatasetRow",
+    "NearRow",
     "Preview",
     "Restored",
     "build_dataset",
@@ -45,6 +47,7 @@ __all__ = [
     "list_rows",
     "listed",
     "named_dataset",
+    "nearest_rows",
     "position_of",
     "preview_build",
     "read_settings",
