@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from training.judges import parse_output
-from training.problems import PROBLEMS
+from training.problems import problem_of
 
 
 class Step(NamedTuple):
@@ -17,7 +17,7 @@ class Step(NamedTuple):
 def read_steps(prompt: str, output: str, recipe: str) -> list[Step]:
     """The steps of an output. Only the first mistake is marked: what follows from it is no mistake of its own."""
     texts = parse_output(output, recipe).steps
-    problem = next((problem for problem in PROBLEMS.values() if problem.group(prompt) is not None), None)
+    problem = problem_of(prompt)
     if problem is None:
         return [Step(text) for text in texts]
     trace = {"prompt": prompt, "steps": [{"i": i, "type": "compute", "content": text} for i, text in enumerate(texts)]}

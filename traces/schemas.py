@@ -1,6 +1,6 @@
 """What the API of traces takes and gives, for its OpenAPI description."""
 
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer
 from rest_framework import serializers as s
 
 from traces import models, ungar
@@ -55,6 +55,25 @@ class Payload(s.Serializer):
     steps = Step(many=True)
     final_answer = s.CharField(max_length=50_000)
     meta = s.DictField(required=False, allow_null=True)
+
+
+class Answered(s.Serializer):
+    """A row of an examination, as `eval_generate` writes it."""
+
+    id = s.CharField(required=False)
+    prompt = s.CharField(max_length=50_000)
+    expected_answer = s.CharField()
+    output = s.CharField(help_text="With its steps and its answer, numbered or in tags; at most 64 KiB.")
+    answer = s.CharField(required=False, allow_null=True, help_text="Without it, the one that the output shows.")
+    correct = s.BooleanField(required=False, allow_null=True)
+    judges = s.DictField(required=False)
+    output_tokens = s.IntegerField(required=False)
+    finish_reason = s.CharField(required=False)
+
+
+BATCH = PolymorphicProxySerializer(
+    component_name="BatchItem", serializers=[Payload, Answered], resource_type_field_name=None, many=True
+)
 
 
 class Created(s.Serializer):

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from training.nearest import B, COMMON, K1, MAX_CHARACTERS, RUNS, SAMPLE, nearest
+from training.nearest import COMMON, K1, MAX_CHARACTERS, RUNS, SAMPLE, B, nearest
 from training.ngrams import spoken_words
 from training.problems import generate_traces
 

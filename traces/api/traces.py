@@ -17,6 +17,7 @@ from traces.filters import read_query
 from traces.models import Trace
 from traces.models.queries import NEWEST
 from training.errors import Fault, Invalid, echo
+from training.formats import detect_format, evaluation, to_trace
 from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
 from training.strict_json import located
@@ -62,9 +63,9 @@ class Traces(APIView):
 class TraceBatch(APIView):
     parser_classes = [BatchParser]
 
-    @extend_schema(request=schemas.Payload(many=True), responses={201: schemas.Batch})
+    @extend_schema(request=schemas.BATCH, responses={201: schemas.Batch})
     def post(self, request: Request) -> Response:
-        """Stores 1 to 1000 traces, all or none."""
+        """Stores 1 to 1000 traces, all or none. A row that `eval_generate` writes becomes a trace of what it shows."""
         stored = store(request, read_batch(body_of(request)))
         return Response({"created_count": len(stored), "traces": stored}, status=201)
 
@@ -109,7 +110,7 @@ def read_batch(rows: list[Row]) -> list[dict]:
         try:
             if isinstance(row.value, Invalid):
                 raise row.value
-            payloads.append(read_trace(row.value))
+            payloads.append(read_item(row.value))
         except Invalid as invalid:
             faults += invalid.faults if invalid is row.value else located(invalid, row.line, row.loc).faults
     if too_large := [fault for fault in faults if fault.type == "line_too_long"]:
@@ -117,6 +118,13 @@ def read_batch(rows: list[Row]) -> list[dict]:
     if faults:
         raise Invalid(faults)
     return payloads
+
+
+def read_item(value: Any) -> dict:
+    """The payload of an item of a batch: a trace, or a row that an examination wrote. Raises Invalid."""
+    if type(value) is dict and evaluation.OUTPUT in value and detect_format(value) == evaluation.FORMAT.name:
+        value = to_trace(value, evaluation.FORMAT.name, source=evaluation.SOURCE)
+    return read_trace(value)
 
 
 def get_trace(trace_id: UUID) -> Trace:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from training.errors import Fault, Invalid, echo
-from training.formats import alpaca, gsm8k, messages, prompt_completion, sharegpt, trace, ungar
+from training.formats import alpaca, evaluation, gsm8k, messages, prompt_completion, sharegpt, trace, ungar
 from training.formats.format import Format
 from training.row_files import Row, read_rows
 from training.schema import kind, read_trace
@@ -12,7 +12,8 @@ from training.strict_json import located
 
 # In this order they are detected: a row that fits several is read as the first of them.
 FORMATS: dict[str, Format] = {
-    module.FORMAT.name: module.FORMAT for module in (trace, messages, gsm8k, prompt_completion, sharegpt, alpaca, ungar)
+    module.FORMAT.name: module.FORMAT
+    for module in (trace, messages, gsm8k, prompt_completion, sharegpt, alpaca, ungar, evaluation)
 }
 
 

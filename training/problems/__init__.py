@@ -9,7 +9,7 @@ from training.errors import Fault, Invalid, echo
 from training.problems.problem import Problem, StepCheck, Worked
 from training.schema import TRACE_VERSION
 
-__all__ = ["PROBLEMS", "Problem", "StepCheck", "Worked", "generate_traces", "solution_of"]
+__all__ = ["PROBLEMS", "Problem", "StepCheck", "Worked", "generate_traces", "problem_of", "solution_of"]
 
 _FILES = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]  # in order of their names
 PROBLEMS: dict[str, Problem] = {file.PROBLEM.name: file.PROBLEM for file in _FILES if hasattr(file, "PROBLEM")}
@@ -29,6 +29,11 @@ def generate_traces(name: str, *, count: int, seed: int, difficulty: int | None 
     _check_range("seed", seed, 0, 2**63 - 1)
     _check_range("count", count, 1, 1_000_000)
     return (_trace(problem, difficulty, seed, index) for index in range(count))
+
+
+def problem_of(prompt: str) -> Problem | None:
+    """The problem that a prompt is one of, told by its words; None for every other prompt."""
+    return next((problem for problem in PROBLEMS.values() if problem.group(prompt) is not None), None)
 
 
 def solution_of(payload: dict) -> Worked | None:
