@@ -4,6 +4,7 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers as s
 
 from runs import models
+from training.splits import SPLITS
 
 
 def text(name: str, *, required: bool = False) -> OpenApiParameter:
@@ -17,6 +18,10 @@ def choice(name: str, values: list[str]) -> OpenApiParameter:
 AFTER = OpenApiParameter("after", int, description="Byte offset: `next` of the answer before.")
 
 STEP = OpenApiParameter("step", int, description="An update; `row` asks for one row's losses over time instead.")
+
+LIMIT = OpenApiParameter("limit", int, description="At most so many rows.")
+
+CHECKPOINT_STEP = OpenApiParameter("step", int, description="Of the checkpoint, where `stage` is `step`.")
 
 
 class Run(s.Serializer):
@@ -104,6 +109,40 @@ class Look(s.Serializer):
     step = s.IntegerField()
     tokens = s.IntegerField(help_text="Trained ones of the row.")
     loss = s.FloatField(allow_null=True, help_text="Mean over them; null when it was no number.")
+
+
+class Learning(s.Serializer):
+    looks = s.IntegerField()
+    first = s.FloatField(allow_null=True, help_text="The loss at the first look.")
+    last = s.FloatField(allow_null=True)
+    verdict = s.ChoiceField(["learned", "forgotten", "never learned"])
+
+
+class Cause(s.Serializer):
+    id = s.UUIDField(help_text="The trace's.")
+    position = s.IntegerField(help_text="In the dataset.")
+    score = s.FloatField(help_text="1 where a row asks and answers the same.")
+    prompt = s.CharField()
+    final_answer = s.CharField()
+    learning = Learning(allow_null=True, help_text="Null where the ledger has no look at it.")
+
+
+class Causes(s.Serializer):
+    data = Cause(many=True)
+    no_ledger = s.CharField(allow_null=True, help_text="Why the run has no ledger, where it has none.")
+
+
+class Promote(s.Serializer):
+    steps = s.ListField(child=s.CharField(), required=False, help_text="The model's own when not given.")
+    final_answer = s.CharField(required=False, help_text="Likewise.")
+    confirmed = s.BooleanField(help_text="Must be true: the trace gives a question of an evalset away.")
+
+
+class Promoted(s.Serializer):
+    trace_id = s.UUIDField()
+    new = s.BooleanField(help_text="False where the same text was promoted from this item before.")
+    as_generated = s.BooleanField()
+    split = s.ChoiceField(SPLITS, help_text="Where datasets put its question, unless an older near-twin decides.")
 
 
 class Evaluation(s.Serializer):

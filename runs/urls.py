@@ -3,11 +3,12 @@
 from django.urls import path
 
 from runs import services
+from runs.api import causes as causes_api
 from runs.api import files as files_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
 from runs.api import runs as runs_api
-from runs.views import answers, comparison, datasets, ledger, runs
+from runs.views import answers, causes, comparison, datasets, ledger, runs
 
 
 def action(name: str, service) -> list:
@@ -33,6 +34,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/describe/", runs.describe, name="run_describe"),
     path("runs/<uuid:run_id>/predictions/", answers.predictions, name="run_predictions"),
     path("runs/<uuid:run_id>/predictions/<int:item_id>/", answers.prediction, name="prediction_detail"),
+    path("runs/<uuid:run_id>/predictions/<int:item_id>/nearest/", causes.nearest, name="prediction_nearest"),
+    path("runs/<uuid:run_id>/predictions/<int:item_id>/promote/", causes.promote, name="prediction_promote"),
     path("runs/<uuid:run_id>/ledger/", ledger.ledger, name="run_ledger"),
     path("runs/<uuid:run_id>/artifacts/<path:name>", runs.artifact, name="run_artifact"),
     path("leaderboard/", comparison.leaderboard, name="leaderboard"),
@@ -50,6 +53,16 @@ urlpatterns = [
     path("api/runs/<uuid:run_id>/evaluation", results_api.RunEvaluation.as_view(), name="api_run_evaluation"),
     path("api/runs/<uuid:run_id>/ledger", ledger_api.RunLedger.as_view(), name="api_run_ledger"),
     path("api/runs/<uuid:run_id>/predictions", results_api.RunPredictions.as_view(), name="api_run_predictions"),
+    path(
+        "api/runs/<uuid:run_id>/predictions/<path:item_id>/nearest",
+        causes_api.PredictionNearest.as_view(),
+        name="api_prediction_nearest",
+    ),
+    path(
+        "api/runs/<uuid:run_id>/predictions/<path:item_id>/promote",
+        causes_api.PredictionPromote.as_view(),
+        name="api_prediction_promote",
+    ),
     path("api/runs/<uuid:run_id>/clone", runs_api.RunClone.as_view(), name="api_run_clone"),
     path("api/runs/<uuid:run_id>/removal", runs_api.RunRemoval.as_view(), name="api_run_removal"),
     path("api/leaderboard", results_api.Leaderboard.as_view(), name="api_leaderboard"),

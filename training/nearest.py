@@ -83,7 +83,7 @@ class _Search:
         rarity = np.log1p((self._row_count - self._rows_with + 0.5) / (self._rows_with + 0.5))
         weights = rarity * self._is_telling * self._counts
         own = _bm25(weights, self._counts, self._length / average).sum()
-        scores = [np.zeros(0)]
+        scores: list[np.ndarray] = [np.zeros(0)]
         for hits, lengths in zip(self._found, self._lengths, strict=True):
             parts = _bm25(weights[hits.terms], hits.counts, lengths[hits.rows] / average)
             scores.append(np.bincount(hits.rows, parts, minlength=len(lengths)))

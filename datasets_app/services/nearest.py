@@ -10,7 +10,7 @@ from datasets_app.exports.frozen import read_blocks
 from datasets_app.models import Dataset, DatasetItem
 from training.nearest import nearest
 
-LISTED = ("position", "trace__prompt", "trace__final_answer", "trace__step_count")
+LISTED = ("dataset", "position", "trace__prompt", "trace__final_answer", "trace__step_count")
 
 
 class NearRow(NamedTuple):

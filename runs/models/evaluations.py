@@ -90,6 +90,12 @@ class PredictionQuerySet(models.QuerySet):
             evaluation__run=run, evaluation__stage=stage, evaluation__status=Evaluation.Status.COMPLETED
         ).select_related("item")
 
+    def answers_to(self, run: Run, item: EvalItem) -> Self:
+        """What a run's present examinations answered to one item: before training, at checkpoints, after."""
+        answers = self.filter(item=item, evaluation__run=run, evaluation__status=Evaluation.Status.COMPLETED)
+        in_order = answers.order_by("evaluation__checkpoint_step", "evaluation__created_at")
+        return in_order.select_related("item", "evaluation__run__evalset")
+
     def judged(self, run: Run, *, before: bool, after: bool) -> Self:
         """Rows whose items were judged so before and after the run's training."""
         first = Prediction.objects.of_run(run, Evaluation.Stage.BEFORE).filter(correct=before)

@@ -25,6 +25,7 @@ from runs.services.disposing import (
 )
 from runs.services.finding import find_evalset, find_run
 from runs.services.launching import MAX_NAME, absent_engines, launch_run, plan_run
+from runs.services.promoting import Promotion, generated, promote_prediction, split_of_item
 
 __all__ = [
     "MAX_NAME",
@@ -33,6 +34,7 @@ __all__ = [
     "RETRIED",
     "TRAINED",
     "Preview",
+    "Promotion",
     "RunComparison",
     "Standing",
     "absent_engines",
@@ -46,16 +48,19 @@ __all__ = [
     "evaluate_run",
     "find_evalset",
     "find_run",
+    "generated",
     "launch_run",
     "leaderboard",
     "plan_run",
     "preview_removal",
+    "promote_prediction",
     "purge_run",
     "purge_runs",
     "replay_run",
     "resume_run",
     "retry_run",
     "runs_to_purge",
+    "split_of_item",
     "tag_run",
     "unarchive_run",
     "untag_run",

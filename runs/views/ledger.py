@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from runs import ledgers
+from runs import causes, ledgers
 from runs.views.finding import find_run_or_404
 from traces.models import Trace
 from tunixrt.lib.errors import Conflict
@@ -49,6 +49,7 @@ def trace_losses(request: HttpRequest, trace_id: UUID) -> HttpResponse:
     """What the newest runs made of a trace, for the trace's page."""
     trace = get_object_or_404(Trace.objects.visible(), pk=trace_id)
     found = ledgers.histories(trace)
-    context = {"room": "traces", "trace": trace, "histories": found, "chart": ledgers.chart(found)}
+    context: dict[str, Any] = {"room": "traces", "trace": trace, "histories": found, "chart": ledgers.chart(found)}
+    context["origin"] = causes.origin(trace)
     template = "runs/_of_trace.html" if request.htmx else "runs/of_trace.html"
     return render(request, template, context | {"most": ledgers.RUNS_OF_A_TRACE})
