@@ -18,10 +18,14 @@ class PromoteForm(forms.Form):
     """What `promote_prediction` takes, filled with what the model wrote. What is refused stands at its field."""
 
     steps = forms.CharField(
-        widget=forms.Textarea(attrs={"spellcheck": "false"}), required=False, help_text="One step a line, unnumbered."
+        widget=forms.Textarea(attrs={"spellcheck": "false"}),
+        help_text="One a line, without numbers.",
+        error_messages={"required": "A trace has at least one step."},
     )
     final_answer = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}), required=False, label="Final answer"
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        label="Final answer",
+        error_messages={"required": "A trace has a final answer."},
     )
     confirmed = forms.BooleanField(required=False, label="I know that this gives the question away: make the trace")
 
@@ -30,8 +34,6 @@ class PromoteForm(forms.Form):
         initial = {"steps": "\n".join(shown.steps), "final_answer": shown.answer or ""}
         super().__init__(data, initial=initial, auto_id="promote_%s")
         self.fields["steps"].widget.attrs["rows"] = min(max(4, len(shown.steps) + 1), MOST_ROWS)
-        for name in ("steps", "final_answer"):
-            self.fields[name].widget.attrs["required"] = True  # the service says so too, in words
         self._prediction = prediction
 
     def promote(self, by) -> Promotion | None:

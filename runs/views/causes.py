@@ -40,7 +40,7 @@ def promote(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     prediction = _chosen(answers, request.GET)
     form = PromoteForm(prediction, request.POST or None) if prediction else None
     if form and request.POST and (promotion := form.promote(by=request.user)):
-        _tell(request, promotion)
+        _tell(request, promotion, services.split_of_item(item))
         return redirect("trace_detail", promotion.trace.pk)
     context = {
         "room": "runs",
@@ -70,9 +70,10 @@ def _chosen(answers: list[Prediction], query: QueryDict) -> Prediction | None:
     return next(iter(named or answers[-1:]), None)
 
 
-def _tell(request: HttpRequest, promotion: services.Promotion) -> None:
+def _tell(request: HttpRequest, promotion: services.Promotion, split: str) -> None:
     if not promotion.is_new:
         messages.info(request, "This text was promoted before: here is that trace. No second one was made.")
         return
     how = "as generated" if promotion.trace.payload["meta"]["as_generated"] else "corrected"
-    messages.success(request, f"Promoted, {how}. Build a dataset with the filter source = evaluation to teach it.")
+    what = "that draw it teach it" if split == "train" else f"that draw it hold it out in their {split} split"
+    messages.success(request, f"Promoted, {how}. Datasets {what}. The filter source = evaluation finds it.")

@@ -209,7 +209,8 @@ def test_a_corrected_answer_becomes_a_trace_that_says_where_it_is_from(client_in
         "promoted_by": user.get_username(),
         "problem": "chain",
     }
-    assert "Promoted, corrected." in client_in.get(response.url).content.decode()
+    told = client_in.get(response.url).content.decode()
+    assert "Promoted, corrected. Datasets that draw it hold it out in their test split." in told
     assert "corrected, 2 steps" in page(client_in, "prediction_promote", examined.pk, item.pk)
     assert str(trace.pk) in page(client_in, "trace_list", query="?source=evaluation")
     back = page(client_in, "trace_losses", trace.pk)
@@ -306,8 +307,8 @@ def test_two_at_the_same_moment_make_one_trace(dataset):
     ("form", "said"),
     [
         ({"confirmed": None}, "This must be confirmed"),
-        ({"steps": " \n "}, "a trace has at least one step"),
-        ({"final_answer": ""}, "needs at least one character"),
+        ({"steps": " \n "}, "A trace has at least one step."),
+        ({"final_answer": " "}, "A trace has a final answer."),
         ({"steps": "fine\n" + "x" * 20_001}, "Step 2 is 20001 characters long"),
         ({"steps": "a\0b"}, "Null characters are not allowed"),
         ({"steps": "\n".join("a" for _ in range(1_001))}, "has 1001 steps"),
@@ -428,7 +429,7 @@ def test_a_promoted_trace_is_taught_by_the_next_version_which_is_marked(client_i
     run = completed(dataset, evalset=evalset, right=lambda i: False, name="barn", seed=3)
     item = next(item for item in evalset.items.all() if services.split_of_item(item) == "train")
     response = promote(client_in, run, item, steps=f"8 × n = {item.expected_answer}", final_answer=item.expected_answer)
-    assert "/traces/" in response.url
+    assert "Datasets that draw it teach it." in client_in.get(response.url).content.decode()
     made = build(user, filters={"source": "evaluation"})
     assert made.splits["train"] == 1
     assert made.leak_count == 1
