@@ -9,10 +9,13 @@ from django.conf import settings
 import training
 from training.errors import Fault, Invalid, echo
 from training.evalsets import item_from_row, read_evalset, validate_items
-from training.formats import FORMATS, read_traces
+from training.formats import FORMATS, evaluation, read_traces
 
 EVALSET = "evalset"
-FILE_FORMATS = (EVALSET, *FORMATS)
+FILE_FORMATS = (
+    EVALSET,
+    *(name for name in FORMATS if name != evaluation.FORMAT.name),
+)  # a model's answer is no reference
 SHIPPED = {path.stem: path for path in (Path(training.__file__).parent / "evalsets").glob("*.jsonl")}
 MAX_FAULTS = 50
 

@@ -142,6 +142,7 @@ class Promoted(s.Serializer):
     trace_id = s.UUIDField()
     new = s.BooleanField(help_text="False where the same text was promoted from this item before.")
     as_generated = s.BooleanField()
+    as_expected = s.BooleanField(help_text="Whether its answer is the item's expected one.")
     split = s.ChoiceField(SPLITS, help_text="Where datasets put its question, unless an older near-twin decides.")
 
 

@@ -47,7 +47,7 @@ class PredictionPromote(APIView):
         answer = {
             "trace_id": made.trace.pk,
             "new": made.is_new,
-            "as_generated": made.trace.payload["meta"]["as_generated"],
+            **{name: made.trace.payload["meta"][name] for name in ("as_generated", "as_expected")},
             "split": services.split_of_item(prediction.item),
         }
         return Response(answer, status=201 if made.is_new else 200)

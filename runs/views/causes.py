@@ -74,6 +74,11 @@ def _tell(request: HttpRequest, promotion: services.Promotion, split: str) -> No
     if not promotion.is_new:
         messages.info(request, "This text was promoted before: here is that trace. No second one was made.")
         return
-    how = "as generated" if promotion.trace.payload["meta"]["as_generated"] else "corrected"
+    meta = promotion.trace.payload["meta"]
+    how = "as generated" if meta["as_generated"] else "corrected"
     what = "that draw it teach it" if split == "train" else f"that draw it hold it out in their {split} split"
     messages.success(request, f"Promoted, {how}. Datasets {what}. The filter source = evaluation finds it.")
+    if not meta["as_expected"]:
+        messages.warning(
+            request, "Its answer is not the expected one. If that is a mistake, delete it before it is taught."
+        )

@@ -91,6 +91,12 @@ def test_a_bad_line_of_traces_is_named(tmp_path):
     assert [fault.line for fault in caught.value.faults] == [2]
 
 
+def test_what_a_model_answered_is_no_reference_to_examine_with(tmp_path):
+    path = write(tmp_path / "eval_after.jsonl")
+    with pytest.raises(Invalid, match="must be one of evalset, trace"):
+        services.evalset_from_file(path=path, name="answers", format="evaluation", by=None)
+
+
 def test_an_empty_file_and_an_unknown_format_are_refused(tmp_path):
     for path, format in ((write(tmp_path / "empty"), "evalset"), (GSM8K, "csv")):
         with pytest.raises(Invalid):

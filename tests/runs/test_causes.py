@@ -206,6 +206,7 @@ def test_a_corrected_answer_becomes_a_trace_that_says_where_it_is_from(client_in
         "stage": "after",
         "checkpoint_step": 4,
         "as_generated": False,
+        "as_expected": item.expected_answer == "3",
         "promoted_by": user.get_username(),
         "problem": "chain",
     }
@@ -225,6 +226,16 @@ def test_a_right_answer_is_promoted_as_generated(client_in, examined):
     assert (meta["as_generated"], meta["correct"]) == (True, True)
     assert "Promoted, as generated." in client_in.get(response.url).content.decode()
     assert "as generated" in page(client_in, "prediction_promote", examined.pk, item.pk)
+
+
+def test_a_trace_whose_answer_is_not_the_expected_one_is_told_of(client_in, examined, item):
+    response = promote(client_in, examined, item, final_answer="no digit")
+    assert "not the expected one" in client_in.get(response.url).content.decode()
+    assert "not the expected one" in page(client_in, "prediction_promote", examined.pk, item.pk)
+    Trace.objects.filter(source="evaluation").delete()
+    response = promote(client_in, examined, item, final_answer=f" {item.expected_answer} ")
+    assert "not the expected one" not in client_in.get(response.url).content.decode()
+    assert Trace.objects.get(source="evaluation").payload["meta"]["as_expected"]
 
 
 def test_steps_of_several_lines_that_nobody_changed_are_kept_whole(examined, item):
@@ -382,7 +393,7 @@ def test_over_http_the_answer_is_promoted_once(api, user, examined, item):
     assert (first.status_code, second.status_code) == (201, 200)
     assert (first.json()["new"], second.json()["new"]) == (True, False)
     assert first.json()["trace_id"] == second.json()["trace_id"]
-    assert first.json()["as_generated"] is False
+    assert (first.json()["as_generated"], first.json()["as_expected"]) == (False, item.expected_answer == "2")
     assert Trace.objects.get(source="evaluation").created_by == user
 
 

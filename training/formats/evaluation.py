@@ -3,7 +3,7 @@
 from training.errors import Fault, Invalid
 from training.formats.format import COMPUTE, REASON, Format, payload, text_of
 from training.json_rules import text_faults
-from training.judges import MAX_OUTPUT_BYTES, ParsedOutput, parse_output
+from training.judges import ParsedOutput, clean_output, parse_output
 from training.problems import problem_of
 from training.renderers import REASONING_TAGS, TRACE_SFT
 from training.tags import REASONING
@@ -39,9 +39,8 @@ def generation(prompt: str, steps: list[str], final_answer: str, meta: dict) -> 
 def _output(row: dict) -> str:
     output = text_of(row, OUTPUT)
     faults = list(text_faults(output, (OUTPUT,)))
-    if not faults and len(output.encode()) > MAX_OUTPUT_BYTES:
-        msg = f"is larger than {MAX_OUTPUT_BYTES // 1024} KiB; no examination writes that much"
-        faults.append(Fault((OUTPUT,), msg, "too_long"))
+    if not faults and clean_output(output)[1]:  # nothing is left that it would change but the length
+        faults.append(Fault((OUTPUT,), "is larger than 64 KiB; no examination writes that much", "too_long"))
     if faults:
         raise Invalid(faults)
     return output
