@@ -12,7 +12,7 @@ from runs import ledgers
 from runs.models import Run
 from traces.models import Trace, TraceQuerySet
 from training.formats.evaluation import SOURCE
-from training.ledger import Learning, Ledger
+from training.ledger import Learning
 from tunixrt.lib.errors import Conflict
 
 MOST = 5  # rows on a page
@@ -52,15 +52,9 @@ def nearest(run: Run, item: EvalItem, most: int = MOST) -> Causes:
     Raises Conflict or Unavailable, with what to do, when the rows cannot be read.
     """
     found = nearest_rows(dataset=run.dataset, prompt=item.prompt, answer=item.expected_answer, most=most)
-    ledger, why = None, ""
-    try:
-        ledger = ledgers.find_ledger(run)
-    except Conflict as conflict:
-        why = conflict.detail
-    rows = [
-        Cause(near.item.trace, near.item.position, near.score, _learning(ledger, near.item.trace)) for near in found
-    ]
-    return Causes(rows, why)
+    learning, no_ledger = _learning(run, [near.item.trace for near in found])
+    rows = [Cause(near.item.trace, near.item.position, near.score, learning.get(near.item.trace.pk)) for near in found]
+    return Causes(rows, no_ledger)
 
 
 def promoted(run: Run, item: EvalItem) -> TraceQuerySet:
@@ -83,9 +77,15 @@ def origin(trace: Trace) -> Origin | None:
     return run and Origin(run, run.evalset.items.filter(item_id=item_id).first())
 
 
-def _learning(ledger: Ledger | None, trace: Trace) -> Learning | None:
-    number = ledger.number_of(str(trace.pk)) if ledger else None
-    return None if ledger is None or number is None else ledger.learning(number)
+def _learning(run: Run, traces: list[Trace]) -> tuple[dict[UUID, Learning], str]:
+    """How the run learned each trace that its ledger has looks at; or, without a ledger, nothing and the reason."""
+    try:
+        ledger = ledgers.find_ledger(run)
+    except Conflict as conflict:
+        return {}, conflict.detail
+    numbers = {trace.pk: number for trace in traces if (number := ledger.number_of(str(trace.pk))) is not None}
+    found = ledger.learning(list(numbers.values()))
+    return {key: found[number] for key, number in numbers.items() if number in found}, ""
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:

@@ -125,14 +125,11 @@ class Ledger:
         """The records of a row over time."""
         return self.looks[self.looks["row"] == row]
 
-    def learning(self, row: int) -> Learning | None:
-        """How a row was learned; None before the first look at it."""
-        losses = self.history(row)["loss"]
-        if not len(losses):
-            return None
-        reached, kept = bool((losses <= self.threshold).any()), bool(losses[-1] <= self.threshold)
-        verdict = "learned" if kept else "forgotten" if reached else "never learned"
-        return Learning(len(losses), float(losses[0]), float(losses[-1]), verdict)
+    def learning(self, rows: Sequence[int]) -> dict[int, Learning]:
+        """How each of these rows was learned; those without a look are left out."""
+        looks = self.looks[np.isin(self.looks["row"], rows)]
+        losses = {row: looks["loss"][looks["row"] == row] for row in rows}
+        return {row: self._learning(seen) for row, seen in losses.items() if len(seen)}
 
     @cached_property
     def threshold(self) -> float:
@@ -173,6 +170,12 @@ class Ledger:
         with _mapped(self.names) as names:
             place = names.find(named)
             return None if place < 0 else int(np.count_nonzero(np.frombuffer(names[:place], np.uint8) == NEWLINE))
+
+    def _learning(self, losses: np.ndarray) -> Learning:
+        """How a row with these losses was learned."""
+        reached, kept = bool((losses <= self.threshold).any()), bool(losses[-1] <= self.threshold)
+        verdict = "learned" if kept else "forgotten" if reached else "never learned"
+        return Learning(len(losses), float(losses[0]), float(losses[-1]), verdict)
 
     @cached_property
     def _fates(self) -> "_Fates":

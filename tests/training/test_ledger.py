@@ -159,3 +159,21 @@ def test_each_row_has_its_id_and_the_checksum_of_all_it_is(tmp_path):
     lines = (tmp_path / "ledger" / "rows.jsonl").read_text().splitlines()
     assert [list(json.loads(line)) for line in lines] == [["id", "sha256"]] * 4
     assert len({json.loads(line)["sha256"] for line in lines}) == 4
+
+
+def test_how_one_row_was_learned_is_what_the_lists_say_of_it(tmp_path):
+    rng = np.random.default_rng(3)
+    losses = {f"row{row}": [2.0, *rng.choice([0.1, 0.11, 0.12, 3.0], 4)] for row in range(60)}
+    losses["row7"] = [2.0, 3.0, 3.0, 3.0, 3.0]
+    found = kept(tmp_path, losses)
+    lists = {"never learned": found.never_learned(), "forgotten": found.forgotten()}
+    listed = {fate.row: name for name, fates in lists.items() for fate in fates}
+    assert set(listed.values()) == set(lists)
+    told = found.learning([*range(60), 77])
+    assert {row: learning.verdict for row, learning in told.items()} == {
+        row: listed.get(row, "learned") for row in range(60)
+    }
+    for row, learning in told.items():
+        seen = losses[f"row{row}"]
+        assert (learning.looks, learning.first) == (5, 2.0)
+        assert learning.last == pytest.approx(seen[-1])
