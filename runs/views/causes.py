@@ -15,6 +15,7 @@ from runs.models import Evaluation, Prediction, Run
 from runs.views.finding import find_run_or_404
 from tunixrt.lib.errors import Refused
 
+READ_AT_ONCE = 200_000  # rows; more are read for those only who ask
 SHOWN = 10  # of the traces that were promoted
 
 
@@ -24,6 +25,8 @@ def nearest(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     run = find_run_or_404(run_id)
     item = _find_item_or_404(run, item_id)
     context: dict[str, Any] = {"room": "runs", "run": run, "item": item}
+    if request.htmx and run.dataset.trace_count > READ_AT_ONCE:
+        return render(request, "runs/_nearest.html", context)
     try:
         context["causes"] = causes.nearest(run, item)
     except Refused as refused:

@@ -133,6 +133,15 @@ def test_an_item_that_shares_nothing_with_what_was_taught_says_what_would_help(c
     assert "nothing like it was taught" in page(client_in, "prediction_nearest", run.pk, evalset.items.get().pk)
 
 
+def test_a_very_large_dataset_is_searched_for_those_only_who_ask(client_in, examined, item, monkeypatch):
+    monkeypatch.setattr("runs.views.causes.READ_AT_ONCE", examined.dataset.trace_count - 1)
+    address = reverse("prediction_nearest", args=[examined.pk, item.pk])
+    part = page(client_in, "prediction_nearest", examined.pk, item.pk, **{"HX-Request": "true"})
+    assert f'<a href="{address}">Search the 60 rows' in part
+    assert "<table" not in part
+    assert "<table" in page(client_in, "prediction_nearest", examined.pk, item.pk)
+
+
 def test_the_items_page_loads_both_parts_when_they_are_looked_at(client_in, examined, item):
     text = page(client_in, "prediction_detail", examined.pk, item.pk)
     for name in ("prediction_nearest", "prediction_promote"):
