@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasets_app.models import EvalSet
+from runs import noise, verdicts
 from runs.models import Evaluation, Run
 from training.config import TrainConfig
+from training.decision import Decided
 from training.errors import Invalid
 from training.inputs import flat
 from training.results import Comparison, compare
@@ -29,6 +31,7 @@ class RunComparison:
     other: Run
     config: list[tuple[str, Any, Any]]  # dotted path, base's value, other's value; the engine too
     results: Comparison
+    decided: Decided  # whether the other may take the base's place
 
 
 def compare_runs(*, base: Run, other: Run) -> RunComparison:
@@ -36,7 +39,8 @@ def compare_runs(*, base: Run, other: Run) -> RunComparison:
     rows = [_rows_after(run) for run in (base, other)]
     if base.evalset_id != other.evalset_id:
         raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
-    return RunComparison(base, other, config_difference(base, other), compare(*rows))
+    decided = verdicts.decide(*rows, base.evalset, noise=noise.floor_between(base, other))
+    return RunComparison(base, other, config_difference(base, other), compare(*rows), decided)
 
 
 def leaderboard(*, evalset: EvalSet) -> list[Standing]:
