@@ -51,6 +51,7 @@ def headline(summary: dict[str, Any]) -> dict[str, Any]:
         "n_scored": summary["n_scored"],
         **{name: change[name] for name in ("won", "lost", "kept_right", "kept_wrong", "p_value", "difference")},
         "difference_interval": change["interval"],
+        "decision": summary["decision"],
     }
 
 

@@ -36,11 +36,11 @@ class RunComparison:
 
 def compare_runs(*, base: Run, other: Run) -> RunComparison:
     """Two trained models on the same items. Raises Conflict when one has no results, Rule when the items differ."""
-    rows = [_rows_after(run) for run in (base, other)]
+    before, after = (_rows_after(run) for run in (base, other))
     if base.evalset_id != other.evalset_id:
         raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
-    decided = verdicts.decide(*rows, base.evalset, noise=noise.floor_between(base, other))
-    return RunComparison(base, other, config_difference(base, other), compare(*rows), decided)
+    decided = verdicts.decide(before, after, base.evalset, noise=noise.floor_between(base, other))
+    return RunComparison(base, other, config_difference(base, other), compare(before, after), decided)
 
 
 def leaderboard(*, evalset: EvalSet) -> list[Standing]:

@@ -10,7 +10,7 @@ import pytest
 from training.errors import Invalid
 from training.eval_report import main
 from training.judges import judge_output
-from training.results import compare, delta_report, read_results, summarise, verdict
+from training.results import compare, decide, delta_report, read_results, summarise, verdict
 from training.statistics import mcnemar_exact_p, paired_difference_interval, wilson_interval
 
 STEPS = "Reasoning:\n1. one\n2. two\n"
@@ -112,13 +112,14 @@ def test_the_verdict_is_one_finished_sentence():
     assert verdict(compare([], [])) == "No item was judged in both examinations, so nothing can be said."
 
 
-def test_the_report_begins_with_the_verdict_and_shows_changed_items_side_by_side():
+def test_the_report_begins_with_the_decision_and_shows_changed_items_side_by_side():
     before, after = make_rows(False, True, True), make_rows(True, True, False)
     report = delta_report(before, after, title="Chain, *with* steps")
     lines = report.splitlines()
     assert lines[0] == "# Chain, \\*with\\* steps"
-    assert lines[2] == verdict(compare(before, after))
-    assert "Chance alone could explain it." in report
+    assert lines[2] == f"**HOLD.** {decide(before, after).decision.reason}"
+    assert lines[4] == verdict(compare(before, after))
+    assert "| noise floor between seeds | not measured |" in report
     assert "| 1 | 1 | 1 | 0 | 0 |" in report
     assert "### Won: q0" in report
     assert "### Lost: q2" in report
@@ -207,7 +208,9 @@ def test_the_command_writes_the_report_and_prints_its_verdict(tmp_path, capsys):
     code, output = run_report(tmp_path, make_rows(False, True), make_rows(True, True))
     assert code == 0
     assert "Right on 2 of 2" in output.read_text()
-    assert capsys.readouterr().out.startswith("Right on 2 of 2")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("HOLD: A gain of +50.0 points (1 won, 0 lost of 2 items)")
+    assert said[1].startswith("Right on 2 of 2")
 
 
 def test_the_command_refuses_files_that_do_not_match_and_writes_nothing(tmp_path, capsys):

@@ -29,8 +29,8 @@ class NoiseFloor:
 def noise_floor(scores: Sequence[float]) -> NoiseFloor | None:
     """The spread of the scores of runs that differ only in their seed; None of fewer than MIN_SEEDS: not measured.
 
-    The limit is the repeatability limit of ISO 5725-6:1994 (4.1.4), with Student's t in the place of the normal
-    distribution's 1.96, since the deviation is estimated from a few runs.
+    The limit is the repeatability limit of ISO 5725-6:1994, with Student's t in the place of the normal distribution's
+    1.96, since the deviation is estimated from a few runs.
     """
     if len(scores) < MIN_SEEDS:
         return None
