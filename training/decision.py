@@ -148,8 +148,8 @@ def _asked_differently(seen: Evidence, cut: Cut) -> Decision | None:
     if not seen.asked_in_one:
         return None
     reason = (
-        f"{_items(seen.asked_in_one)} could be asked in only one of the two examinations, so they do not compare: "
-        "give both sequences that hold every prompt."
+        f"Only one of the two examinations could ask {_items(seen.asked_in_one)}, so they do not compare: "
+        "train both with sequences that hold every prompt."
     )
     return Decision(HOLD, "asked_differently", reason, seen)
 
@@ -252,7 +252,7 @@ def _one_a_question(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def _changes(seen: Evidence, what: str) -> str:
-    points = f"{100 * seen.difference:+.1f} points"
+    points = f"{100 * abs(seen.difference):.1f} points"
     return f"{what} of {points} ({seen.won} won, {seen.lost} lost of {_items(seen.n)})"
 
 

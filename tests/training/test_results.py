@@ -209,7 +209,7 @@ def test_the_command_writes_the_report_and_prints_its_verdict(tmp_path, capsys):
     assert code == 0
     assert "Right on 2 of 2" in output.read_text()
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("HOLD: A gain of +50.0 points (1 won, 0 lost of 2 items)")
+    assert said[0].startswith("HOLD: A gain of 50.0 points (1 won, 0 lost of 2 items)")
     assert said[1].startswith("Right on 2 of 2")
 
 

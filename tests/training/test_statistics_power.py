@@ -18,7 +18,7 @@ from training.statistics import (
     student_t975,
 )
 
-P_VALUES = st.lists(st.floats(0, 1), max_size=30)
+P_VALUES = st.lists(st.floats(0, 1), max_size=12)
 
 
 def test_the_items_needed_are_those_of_the_published_example():
