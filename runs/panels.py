@@ -152,6 +152,12 @@ class Verdict:
         return [self.found.before, self.found.after]
 
     @property
+    def is_within_noise(self) -> bool:
+        """Whether another seed could take away what was gained."""
+        gain = self.found.decided.decision.evidence.difference
+        return self.noise is not None and 0 < gain <= self.noise.limit
+
+    @property
     def drawn(self) -> dict[str, Any]:
         return deciding.drawn(self.found.decided)
 

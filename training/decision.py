@@ -26,6 +26,7 @@ from training.statistics import (
 SHIP, HOLD, NEED = "SHIP", "HOLD", "NEED MORE ITEMS"
 PROMISING = 0.2  # a gain whose p lies below is worth asking more items for
 NAMED = 3  # slices that a reason names
+FEW = 20  # changed items below which the bootstrap knows too little of what else could have changed
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ class Evidence:
     def is_sure(self) -> bool:
         """Whether chance alone would give such a difference in fewer than 5 of 100 cases."""
         return self.p_value < ALPHA
+
+    @property
+    def changed(self) -> int:
+        return self.won + self.lost
+
+    @property
+    def few_changed(self) -> bool:
+        """Whether the bootstrap is too narrow: it cannot draw a kind of change that did not happen."""
+        return self.changed < FEW
 
     def to_dict(self) -> dict[str, Any]:
         figures = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
@@ -140,7 +150,7 @@ def _slice_worse(seen: Evidence, cut: Cut) -> Decision | None:
         return None
     named = ", ".join(map(_slice_named, worse[:NAMED]))
     more = f", and {len(worse) - NAMED} more" if len(worse) > NAMED else ""
-    return Decision(HOLD, "slice_worse", f"It got worse on {named}{more}, whatever it gained elsewhere.", seen)
+    return Decision(HOLD, "slice_worse", f"It got worse on {named}{more}, whatever the other items say.", seen)
 
 
 def _asked_differently(seen: Evidence, cut: Cut) -> Decision | None:
@@ -157,7 +167,7 @@ def _asked_differently(seen: Evidence, cut: Cut) -> Decision | None:
 def _no_gain(seen: Evidence, cut: Cut) -> Decision | None:
     if seen.won > seen.lost:
         return None
-    if seen.won + seen.lost == 0:
+    if not seen.changed:
         reason = f"Not one of {_items(seen.n)} was judged differently."
     elif seen.won == seen.lost:
         reason = f"It won as many items as it lost: {seen.won} of {seen.n}."

@@ -21,10 +21,10 @@ def evidence_table(seen: Evidence) -> str:
         f"right before, of {seen.n} (95 %; Wilson 1927)": f"{seen.base_right} ({_share(*seen.base_interval)})",
         f"right after, of {seen.n}": f"{seen.other_right} ({_share(*seen.other_interval)})",
         "difference (95 %; Bonett and Price 2012)": f"{_points(seen.difference)} ({_span(*seen.interval)})",
-        "difference (95 %; paired bootstrap)": _span(*seen.bootstrap),
+        "difference (95 %; paired bootstrap)": _bootstrap(seen),
         "McNemar's exact test": seen.p,
         "smallest difference that so many items show": _size(seen.detectable, "none"),
-        "items that show the difference seen": f"about {seen.items_needed}" if seen.items_needed else "–",
+        "items that show the difference seen": _needed(seen),
         "noise floor between seeds": _size(seen.noise.limit if seen.noise else None, "not measured"),
         "not counted": _left_out(seen),
     }
@@ -46,6 +46,17 @@ def _slice_cells(each: Slice) -> tuple[str, ...]:
     counts = map(str, (each.n, each.base_right, each.other_right, each.won, each.lost))
     difference = f"{_points(each.difference)} ({_span(*each.interval)})"
     return (f"{each.dimension}: {escape(each.label)}", *counts, difference, each.p, each.holm, each.mark)
+
+
+def _bootstrap(seen: Evidence) -> str:
+    narrow = f", too narrow: only {seen.changed} changed" if seen.few_changed else ""
+    return _span(*seen.bootstrap) + narrow
+
+
+def _needed(seen: Evidence) -> str:
+    if seen.is_sure or seen.items_needed is None:
+        return "–"
+    return f"about {seen.items_needed}"
 
 
 def _left_out(seen: Evidence) -> str:

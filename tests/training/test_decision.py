@@ -83,7 +83,7 @@ def test_a_slice_that_surely_got_worse_holds_a_gain_back():
     assert found.decision.evidence.is_sure
     assert (found.decision.word, found.decision.rule) == (HOLD, "slice_worse")
     assert found.decision.reason == (
-        "It got worse on category 'knowledge' (0 won, 9 lost, Holm-adjusted p = 0.0039), whatever it gained elsewhere."
+        "It got worse on category 'knowledge' (0 won, 9 lost, Holm-adjusted p = 0.0039), whatever the other items say."
     )
     assert [each.mark for each in found.slices] == [BETTER, WORSE]
 
