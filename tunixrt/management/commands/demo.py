@@ -40,11 +40,7 @@ class Command(BaseCommand):
         failed = [f"{run.name}: {run.get_status_display()}: {run.error}" for run in runs if run.status != "completed"]
         if failed:
             raise Unavailable("\n".join(failed))
-        steps, answers = runs
-        compared = compare_runs(base=answers, other=steps).decided.decision
-        comparison = {"decision": str(compared), "reason": compared.reason}
-        reports = [report(run) for run in runs]
-        return {"dataset": dataset.key, "runs": reports, "comparison": comparison, "password": password}
+        return {"dataset": dataset.key, **compared(runs), "password": password}
 
     def watch(self, runs: list[Run], fleet: Fleet | None) -> None:
         """Shows both runs until both have ended."""
@@ -119,6 +115,13 @@ def progress(run: Run) -> str:
     if job and job.eta_seconds is not None:
         parts.append(f"about {job.eta_seconds:.0f} s left")
     return " · ".join(parts)
+
+
+def compared(runs: list[Run]) -> dict:
+    """Both runs, and what the answers of the one with steps decide against those of the other."""
+    steps, answers = runs
+    found = compare_runs(base=answers, other=steps).decided.decision
+    return {"runs": [report(run) for run in runs], "comparison": {"decision": str(found), "reason": found.reason}}
 
 
 def report(run: Run) -> dict:
