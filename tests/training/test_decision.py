@@ -221,6 +221,16 @@ def test_a_report_of_many_slices_says_how_many_it_leaves_out():
     assert left == "5 slices with a larger p are in eval.json only."
 
 
+@pytest.mark.parametrize("n", [30, 100])
+def test_of_two_models_that_are_equally_good_hardly_one_in_forty_ships(n):
+    chance, shipped, tried = random.Random(7), 0, 400
+    for _ in range(tried):
+        base = [chance.random() < 0.5 for _ in range(n)]
+        other = [chance.random() < 0.5 if chance.random() < 0.4 else correct for correct in base]
+        shipped += decide(make_rows(base), make_rows(other)).decision.word == SHIP
+    assert shipped <= tried / 40
+
+
 @given(JUDGEMENTS)
 def test_a_run_against_itself_holds_with_p_one(judgements):
     rows = make_rows([after for _, after in judgements])
