@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from datasets_app.models import Dataset, EvalSet
-from runs import reading, series, services, verdicts, watching
+from runs import deciding, noise, reading, series, services, verdicts, watching
 from runs.models import Checkpoint, Evaluation, Prediction, Run, RunTag
 from runs.pipeline import TrainRun
 from training import results
@@ -18,6 +18,7 @@ from training.comparison import p_text
 from training.errors import Invalid
 from training.inputs import Difference, differing_inputs
 from training.record import CHECKPOINTS
+from training.statistics import NoiseFloor
 from tunixrt.jobs.models import Beacon, Job
 from tunixrt.jobs.work import UNREACHABLE
 from tunixrt.lib.errors import Refused
@@ -140,17 +141,25 @@ class Curve:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The sentence, the two examinations, and how they differ."""
+    """A run's examinations before and after, in one sentence and in figures, and what they decide."""
 
     sentence: str
-    before: Evaluation
-    after: Evaluation
-    comparison: results.Comparison
-    p: str
+    found: verdicts.BeforeAfter
+    noise: NoiseFloor | None  # of runs like this one
 
     @property
     def stages(self) -> list[Evaluation]:
-        return [self.before, self.after]
+        return [self.found.before, self.found.after]
+
+    @property
+    def is_within_noise(self) -> bool:
+        """Whether another seed could take away what was gained."""
+        gain = self.found.decided.decision.evidence.difference
+        return self.noise is not None and 0 < gain <= self.noise.limit
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        return deciding.drawn(self.found.decided)
 
 
 @dataclass(frozen=True)
@@ -287,12 +296,8 @@ def samples(run: Run) -> list[Sampled]:
 
 
 def verdict(run: Run) -> Verdict | None:
-    stages = {evaluation.stage: evaluation for evaluation in run.evaluations.current()}
-    comparison = verdicts.before_and_after(run)
-    if comparison is None:
-        return None
-    sentence, p = results.verdict(comparison), p_text(comparison.p_value)
-    return Verdict(sentence, stages["before"], stages["after"], comparison, p)
+    found = verdicts.before_and_after(run)
+    return Verdict(results.verdict(found.comparison), found, noise.floor_of(run)) if found else None
 
 
 def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any]:

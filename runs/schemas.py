@@ -4,6 +4,8 @@ from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers as s
 
 from runs import models
+from training.decision import HOLD, NEED, SHIP
+from training.slices import BETTER, DIMENSIONS, NOT_TOLD_APART, WORSE
 from training.splits import SPLITS
 
 
@@ -162,16 +164,71 @@ class Change(s.Serializer):
     lost = s.IntegerField()
     kept_right = s.IntegerField()
     kept_wrong = s.IntegerField()
+    skipped = s.IntegerField()
     p_value = s.FloatField()
     difference = s.FloatField()
     interval = s.ListField(child=s.FloatField())
 
 
-class Verdict(s.Serializer):
+class NoiseFloor(s.Serializer):
+    runs = s.IntegerField(help_text="Alike but for their seed.")
+    lowest = s.FloatField()
+    highest = s.FloatField()
+    deviation = s.FloatField()
+    limit = s.FloatField(help_text="What two such runs differ by at most, 95 % of the time.")
+
+
+class Evidence(s.Serializer):
+    n = s.IntegerField(help_text="Items judged in both, those that ask the same once.")
+    won = s.IntegerField()
+    lost = s.IntegerField()
+    base_right = s.IntegerField()
+    other_right = s.IntegerField()
+    skipped = s.IntegerField()
+    asked_in_one = s.IntegerField()
+    repeated = s.IntegerField()
+    p_value = s.FloatField(help_text="McNemar's, exact.")
+    difference = s.FloatField()
+    interval = s.ListField(child=s.FloatField(), help_text="Of the difference, Bonett and Price's.")
+    bootstrap = s.ListField(child=s.FloatField(), help_text="Of the difference, by the paired bootstrap.")
+    base_interval = s.ListField(child=s.FloatField(), help_text="Wilson's.")
+    other_interval = s.ListField(child=s.FloatField())
+    detectable = s.FloatField(allow_null=True, help_text="The smallest difference that so many items show.")
+    items_needed = s.IntegerField(allow_null=True, help_text="About how many show the difference seen.")
+    noise = NoiseFloor(allow_null=True, help_text="That the decision rests on.")
+
+
+class Slice(s.Serializer):
+    dimension = s.ChoiceField(DIMENSIONS)
+    label = s.CharField()
+    n = s.IntegerField()
+    base_right = s.IntegerField()
+    other_right = s.IntegerField()
+    won = s.IntegerField()
+    lost = s.IntegerField()
+    difference = s.FloatField()
+    interval = s.ListField(child=s.FloatField())
+    p_value = s.FloatField()
+    holm_p = s.FloatField(allow_null=True, help_text="Among all slices; null where too few items changed.")
+    mark = s.ChoiceField([BETTER, WORSE, NOT_TOLD_APART])
+
+
+class Decision(s.Serializer):
+    decision = s.CharField(help_text="SHIP, HOLD or NEED n MORE ITEMS; docs/verdicts.md has the rules.")
+    word = s.ChoiceField([SHIP, HOLD, NEED])
+    rule = s.CharField()
+    reason = s.CharField()
+    more_items = s.IntegerField(allow_null=True)
+    evidence = Evidence()
+    slices = Slice(many=True)
+
+
+class Verdict(Decision):
     evalset = s.UUIDField()
     before = Evaluation()
     after = Evaluation()
     comparison = Change()
+    noise_floor = NoiseFloor(allow_null=True, help_text="Null where it was not measured.")
 
 
 class _Event(s.Serializer):
@@ -241,5 +298,6 @@ Comparison = inline_serializer(
         ),
         "results": Change(),
         "changed": inline_serializer("ChangedItem", {"id": s.CharField(), "won": s.BooleanField()}, many=True),
+        **Decision().get_fields(),
     },
 )

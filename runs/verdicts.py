@@ -1,14 +1,20 @@
 """Whether a run helped: from the files of an examination into rows, and from rows to what the pages say."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
+from datasets_app.models import EvalSet
 from runs.models import Evaluation, Prediction, Run
+from training import decision
+from training.decision import Decided
+from training.result_rows import ResultRow
 from training.results import Comparison, compare, read_results
+from training.statistics import NoiseFloor
 from tunixrt.lib.errors import Refused
 
 CHUNK = 500  # rows a transaction: nobody else waits long for the database
@@ -45,13 +51,39 @@ def headline(summary: dict[str, Any]) -> dict[str, Any]:
         "n_scored": summary["n_scored"],
         **{name: change[name] for name in ("won", "lost", "kept_right", "kept_wrong", "p_value", "difference")},
         "difference_interval": change["interval"],
+        "decision": summary["decision"],
     }
 
 
-def before_and_after(run: Run) -> Comparison | None:
+def decide(
+    base_rows: Sequence[ResultRow],
+    other_rows: Sequence[ResultRow],
+    evalset: EvalSet,
+    *,
+    noise: NoiseFloor | None = None,
+) -> Decided:
+    """The decision on two examinations of one evalset, with its slices. Raises Invalid when they are of others."""
+    return decision.decide(base_rows, other_rows, evalset.labelled_items(), noise=noise)
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """A run's two examinations, what changed between them, and what that decides."""
+
+    before: Evaluation
+    after: Evaluation
+    comparison: Comparison
+    decided: Decided
+
+
+def before_and_after(run: Run) -> BeforeAfter | None:
     """A run's two examinations side by side, or None while it has none."""
-    rows = {evaluation.stage: evaluation.rows() for evaluation in run.evaluations.current()}
-    return compare(rows["before"], rows["after"]) if len(rows) == len(STAGES) else None
+    stages = {evaluation.stage: evaluation for evaluation in run.evaluations.current().filter(stage__in=STAGES)}
+    if len(stages) < len(STAGES):
+        return None
+    before, after = (stages[stage] for stage in STAGES)
+    rows = before.judgements(), after.judgements()
+    return BeforeAfter(before, after, compare(*rows), decide(*rows, run.evalset))
 
 
 def _load(run: Run, stage: str, path: Path, summary: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from training.canonical import canonical_json
 from training.files import write_atomic, write_json_atomic
 from training.judges import JUDGES, judge_output
-from training.results import compare, delta_report, summarise
+from training.results import compare, decide, delta_report, summarise
 
 Right = Callable[[int], bool]  # of the item at this index
 
@@ -29,8 +29,9 @@ def write_files(
         "wall_time_s": 1.5,
         "before": {name: earlier[name] for name in ("metrics", "intervals")},
         "comparison": compare(*stages).to_dict(),
+        **decide(*stages, items).to_dict(),
     }
-    write_atomic(directory / "delta_report.md", delta_report(*stages, title="test"))
+    write_atomic(directory / "delta_report.md", delta_report(*stages, title="test", items=items))
     write_json_atomic(directory / "eval.json", summary)
 
 

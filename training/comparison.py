@@ -11,6 +11,8 @@ from training.statistics import mcnemar_exact_p, paired_difference_interval, wil
 
 QUESTION = ("prompt", "expected_answer")  # what must be equal for two rows of one id to be comparable
 
+Pair = tuple[ResultRow, ResultRow]  # one item in the base and in the other
+
 
 @dataclass(frozen=True)
 class Change:
@@ -51,12 +53,9 @@ class Comparison:
 
 
 def compare(base_rows: Sequence[ResultRow], other_rows: Sequence[ResultRow]) -> Comparison:
-    """Pairs the rows by id, in the base's order; raises Invalid unless both answer exactly the same questions."""
-    base, other = _by_id(base_rows, "first"), _by_id(other_rows, "second")
-    if faults := list(islice(_differences(base, other), MAX_FAULTS)):
-        raise Invalid(faults)
-    pairs = [(row, other[key]) for key, row in base.items()]
-    judged = [pair for pair in pairs if None not in (pair[0]["correct"], pair[1]["correct"])]
+    """Counts the pairs by how they were judged; raises Invalid unless both answer exactly the same questions."""
+    pairs = paired(base_rows, other_rows)
+    judged = [pair for pair in pairs if is_judged(pair)]
     changed = [
         Change(after["correct"], before, after) for before, after in judged if before["correct"] != after["correct"]
     ]
@@ -74,6 +73,19 @@ def compare(base_rows: Sequence[ResultRow], other_rows: Sequence[ResultRow]) -> 
         interval=paired_difference_interval(won, lost, len(judged)),
         changed=changed,
     )
+
+
+def paired(base_rows: Sequence[ResultRow], other_rows: Sequence[ResultRow]) -> list[Pair]:
+    """The rows by id, in the base's order; raises Invalid unless both answer exactly the same questions."""
+    base, other = _by_id(base_rows, "first"), _by_id(other_rows, "second")
+    if faults := list(islice(_differences(base, other), MAX_FAULTS)):
+        raise Invalid(faults)
+    return [(row, other[key]) for key, row in base.items()]
+
+
+def is_judged(pair: Pair) -> bool:
+    """Whether neither of the two was skipped."""
+    return all(row["correct"] is not None for row in pair)
 
 
 def verdict(comparison: Comparison) -> str:

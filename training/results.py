@@ -5,16 +5,29 @@ A row is `{"id", "prompt", "expected_answer", "output", "answer", "correct", "ju
 `correct` is None was skipped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, fsum
+from typing import Any
 
-from training.comparison import Change, Comparison, compare, p_text, verdict
+from training.comparison import Change, Comparison, compare, verdict
+from training.decision import Decided, decide
+from training.decision_report import decision_line, evidence_table, slices_section
 from training.judges import shown_steps
 from training.markdown import escape, fenced, side_by_side
 from training.result_rows import ResultRow, read_results
 from training.statistics import wilson_interval
 
-__all__ = ["Change", "Comparison", "compare", "delta_report", "read_results", "summarise", "verdict"]
+__all__ = [
+    "Change",
+    "Comparison",
+    "Decided",
+    "compare",
+    "decide",
+    "delta_report",
+    "read_results",
+    "summarise",
+    "verdict",
+]
 
 MAX_LOSS = 700.0  # e to a greater power is no float
 SHOWN = 2000  # characters of a text that the report repeats; the results file has it whole
@@ -48,28 +61,30 @@ def summarise(rows: Sequence[ResultRow]) -> dict:
     }
 
 
-def delta_report(before_rows: Sequence[ResultRow], after_rows: Sequence[ResultRow], *, title: str) -> str:
-    """Before against after on the same items, as markdown. Raises Invalid when the items are not the same."""
-    comparison = compare(before_rows, after_rows)
+def delta_report(
+    before_rows: Sequence[ResultRow],
+    after_rows: Sequence[ResultRow],
+    *,
+    title: str,
+    items: Iterable[Mapping[str, Any]] | None = None,
+) -> str:
+    """Before against after on the same items, as markdown, with slices where the evalset's `items` are given.
+
+    Raises Invalid when the two do not answer the same items.
+    """
+    comparison, decided = compare(before_rows, after_rows), decide(before_rows, after_rows, items)
     parts = [
         f"# {escape(title)}",
+        decision_line(decided),
         verdict(comparison),
-        _difference(comparison),
         _metrics_table(summarise(before_rows), summarise(after_rows)),
         _counts_table(comparison),
+        evidence_table(decided.decision.evidence),
+        *slices_section(decided.slices),
         "## Changed items" if comparison.changed else "No item changed.",
         *map(_changed_item, comparison.changed),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _difference(comparison: Comparison) -> str:
-    low, high = comparison.interval
-    doubt = " Chance alone could explain it." if comparison.p_value >= 0.05 else ""
-    return (
-        f"The difference is {100 * comparison.difference:+.1f} points (95 % interval {100 * low:+.1f} to "
-        f"{100 * high:+.1f}; Bonett and Price 2012); McNemar's exact {p_text(comparison.p_value)}.{doubt}"
-    )
 
 
 def _metrics_table(before: dict, after: dict) -> str:

@@ -66,6 +66,11 @@ class EvalSet(models.Model):
             "created_at": self.created_at,
         }
 
+    def labelled_items(self) -> list[dict[str, str]]:
+        """Each item's id and labels, in order: what slices are cut by."""
+        rows = self.items.values("item_id", "category", "difficulty", "section")
+        return [{"id": row.pop("item_id"), **row} for row in rows]
+
     @property
     def path(self) -> Path:
         """The items as a file, for the process that examines."""

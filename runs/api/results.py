@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runs import schemas, services
+from runs import noise, schemas, services, verdicts
 from runs.api.asked import choice, get_run
 from runs.models import Evaluation, Prediction
 from tunixrt.lib.api import only_known
@@ -20,14 +20,22 @@ from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 class RunEvaluation(APIView):
     @extend_schema(responses=schemas.Verdict)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """The present examination, before and after, and how the two differ."""
+        """The present examination, before and after, how the two differ, what that decides, and where."""
         run = get_run(run_id)
-        stages = {evaluation.stage: evaluation.to_dict() for evaluation in run.evaluations.current()}
-        if not stages:
+        found = verdicts.before_and_after(run)
+        if found is None:
             raise Conflict(f"{run} has not been examined: it is {run.state}.", code="not_examined")
-        names = ("won", "lost", "kept_right", "kept_wrong", "p_value", "difference")
-        change = {name: run.metrics[name] for name in names} | {"interval": run.metrics["difference_interval"]}
-        return Response({"evalset": run.evalset_id, **stages, "comparison": change})
+        floor = noise.floor_of(run)
+        return Response(
+            {
+                "evalset": run.evalset_id,
+                "before": found.before.to_dict(),
+                "after": found.after.to_dict(),
+                "comparison": found.comparison.to_dict(),
+                **found.decided.to_dict(),
+                "noise_floor": floor.to_dict() if floor else None,
+            }
+        )
 
 
 class RunPredictions(APIView):
@@ -65,7 +73,15 @@ class RunsCompare(APIView):
         changed = [{"id": change.base["id"], "won": change.won} for change in found.results.changed]
         differs = [{"path": path, "base": mine, "other": theirs} for path, mine, theirs in found.config]
         runs = {"base": base.to_dict(), "other": other.to_dict()}
-        return Response({**runs, "config": differs, "results": found.results.to_dict(), "changed": changed})
+        return Response(
+            {
+                **runs,
+                "config": differs,
+                "results": found.results.to_dict(),
+                "changed": changed,
+                **found.decided.to_dict(),
+            }
+        )
 
 
 class Leaderboard(APIView):

@@ -82,6 +82,12 @@ class Evaluation(models.Model):
         """The rows as `training.results` reads them, in the evalset's order."""
         return [prediction.to_dict() for prediction in self.predictions.select_related("item")]
 
+    def judgements(self) -> list[dict[str, Any]]:
+        """Of each row what decisions are made from: the question and whether it was answered right."""
+        names = ("item__item_id", "item__prompt", "item__expected_answer", "correct")
+        keys = ("id", "prompt", "expected_answer", "correct")
+        return [dict(zip(keys, row, strict=True)) for row in self.predictions.values_list(*names)]
+
 
 class PredictionQuerySet(models.QuerySet):
     def of_run(self, run: Run, stage: str) -> Self:

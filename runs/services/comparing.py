@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from datasets_app.models import EvalSet
+from runs import noise, verdicts
 from runs.models import Evaluation, Run
 from training.config import TrainConfig
+from training.decision import Decided
 from training.errors import Invalid
 from training.inputs import flat
 from training.results import Comparison, compare
@@ -29,14 +31,16 @@ class RunComparison:
     other: Run
     config: list[tuple[str, Any, Any]]  # dotted path, base's value, other's value; the engine too
     results: Comparison
+    decided: Decided  # whether the other may take the base's place
 
 
 def compare_runs(*, base: Run, other: Run) -> RunComparison:
     """Two trained models on the same items. Raises Conflict when one has no results, Rule when the items differ."""
-    rows = [_rows_after(run) for run in (base, other)]
+    before, after = (_rows_after(run) for run in (base, other))
     if base.evalset_id != other.evalset_id:
         raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
-    return RunComparison(base, other, config_difference(base, other), compare(*rows))
+    decided = verdicts.decide(before, after, base.evalset, noise=noise.floor_between(base, other))
+    return RunComparison(base, other, config_difference(base, other), compare(before, after), decided)
 
 
 def leaderboard(*, evalset: EvalSet) -> list[Standing]:

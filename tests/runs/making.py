@@ -43,11 +43,12 @@ def end(run: Run, status: str = Job.Status.DONE, error: str = "") -> Run:
     return run
 
 
-def completed(dataset, *, right: Right = lambda i: True, config=TINY, **launch) -> Run:
-    """A run that was wrong on everything before training and is right after on the items whose index `right` takes."""
+def completed(dataset, *, before: Right = lambda i: False, right: Right = lambda i: True, config=TINY, **launch) -> Run:
+    """A run that is right after training on the items whose index `right` takes; before it was wrong on all of them,
+    or right on those that `before` takes."""
     run = end(launch_run(dataset_key=dataset.key, config=config, **launch))
     write_run_record(run)
-    write_examination(run, before=lambda i: False, after=right)
+    write_examination(run, before=before, after=right)
     verdicts.store(run)
     return end(run)
 

@@ -10,7 +10,7 @@ import pytest
 from training.errors import Invalid
 from training.eval_report import main
 from training.judges import judge_output
-from training.results import compare, delta_report, read_results, summarise, verdict
+from training.results import compare, decide, delta_report, read_results, summarise, verdict
 from training.statistics import mcnemar_exact_p, paired_difference_interval, wilson_interval
 
 STEPS = "Reasoning:\n1. one\n2. two\n"
@@ -112,13 +112,14 @@ def test_the_verdict_is_one_finished_sentence():
     assert verdict(compare([], [])) == "No item was judged in both examinations, so nothing can be said."
 
 
-def test_the_report_begins_with_the_verdict_and_shows_changed_items_side_by_side():
+def test_the_report_begins_with_the_decision_and_shows_changed_items_side_by_side():
     before, after = make_rows(False, True, True), make_rows(True, True, False)
     report = delta_report(before, after, title="Chain, *with* steps")
     lines = report.splitlines()
     assert lines[0] == "# Chain, \\*with\\* steps"
-    assert lines[2] == verdict(compare(before, after))
-    assert "Chance alone could explain it." in report
+    assert lines[2] == f"**HOLD.** {decide(before, after).decision.reason}"
+    assert lines[4] == verdict(compare(before, after))
+    assert "| noise floor between seeds | not measured |" in report
     assert "| 1 | 1 | 1 | 0 | 0 |" in report
     assert "### Won: q0" in report
     assert "### Lost: q2" in report
@@ -197,17 +198,31 @@ def test_a_broken_results_file_names_line_and_field(tmp_path):
     ]
 
 
-def run_report(tmp_path: Path, before: list, after: list) -> tuple[int, Path]:
+def run_report(tmp_path: Path, before: list, after: list, *more: str) -> tuple[int, Path]:
     output = tmp_path / "delta_report.md"
     files = [write_rows(tmp_path / "b.jsonl", before), write_rows(tmp_path / "a.jsonl", after)]
-    return main(["--before", str(files[0]), "--after", str(files[1]), "--output", str(output)]), output
+    return main(["--before", str(files[0]), "--after", str(files[1]), "--output", str(output), *more]), output
 
 
 def test_the_command_writes_the_report_and_prints_its_verdict(tmp_path, capsys):
     code, output = run_report(tmp_path, make_rows(False, True), make_rows(True, True))
     assert code == 0
     assert "Right on 2 of 2" in output.read_text()
-    assert capsys.readouterr().out.startswith("Right on 2 of 2")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("HOLD: A gain of 50.0 points (1 won, 0 lost of 2 items)")
+    assert said[1].startswith("Right on 2 of 2")
+
+
+def test_the_command_looks_at_every_slice_of_an_evalset_that_it_is_given(tmp_path, capsys):
+    before, after = make_rows(*[False] * 10), make_rows(*[True] * 8, *[False] * 2)
+    kinds = [{"category": "sums" if i < 5 else "words", "difficulty": "easy"} for i in range(10)]
+    asked = [{name: row[name] for name in ("id", "prompt", "expected_answer")} for row in before]
+    evalset = write_rows(tmp_path / "e.jsonl", [item | labels for item, labels in zip(asked, kinds, strict=True)])
+    code, output = run_report(tmp_path, before, after, "--evalset", str(evalset))
+    assert code == 0
+    assert "and no slice got worse beyond chance." in capsys.readouterr().out
+    assert "| category: sums | 5 | 0 | 5 | 5 | 0 |" in output.read_text()
+    assert run_report(tmp_path, before, after, "--evalset", str(tmp_path / "absent"))[0] == 2
 
 
 def test_the_command_refuses_files_that_do_not_match_and_writes_nothing(tmp_path, capsys):

@@ -29,7 +29,7 @@ from training.judges import JUDGES, clean_output, judge_output
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
 from training.record import CHECKPOINTS, TOKENIZER, describe_weights, read_record, recorded_shape
-from training.results import compare, delta_report, summarise
+from training.results import compare, decide, delta_report, summarise
 from training.shapes import OWN_FAMILY, ModelShape
 from training.tokenizer import Tokenizer
 
@@ -106,12 +106,11 @@ def examine_run(run_dir: Path, items: Sequence[Item], *, evalset: str, step: int
     write_rows(run_dir / "eval_before.jsonl", before)
     write_rows(run_dir / "eval_after.jsonl", rows)
     title = f"{evalset}: step {model.step} against step 0"
-    write_atomic(run_dir / "delta_report.md", delta_report(before, rows, title=title))
+    write_atomic(run_dir / "delta_report.md", delta_report(before, rows, title=title, items=items))
     earlier = {name: summarise(before)[name] for name in ("metrics", "intervals")}
+    change = {"comparison": compare(before, rows).to_dict()} | decide(before, rows, items).to_dict()
     # Last, because whoever finds eval.json may trust the others.
-    write_json_atomic(
-        run_dir / "eval.json", summary | {"before": earlier, "comparison": compare(before, rows).to_dict()}
-    )
+    write_json_atomic(run_dir / "eval.json", summary | {"before": earlier} | change)
 
 
 def load_model(path: Path) -> Model:

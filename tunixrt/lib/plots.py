@@ -8,6 +8,7 @@ WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 34
 MAX_POINTS = 500
 BARS_HEIGHT, MIN_BAR = 180, 2
+INTERVAL_WIDTH, INTERVAL_HEIGHT, INTERVAL_MARGIN = 120, 18, 6
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,26 @@ def bar_chart(columns: Sequence[Column], *, title: str, x_label: str) -> BarChar
         y_ticks=[Tick(to_y(y), _short(round(y))) for y in nice_ticks(0, highest, 3) if y == round(y)],
         summary=f"{title}: {sum(c.value for c in columns):,} in all, most ({tallest.value:,}) at {tallest.label}",
     )
+
+
+@dataclass(frozen=True)
+class IntervalPlot:
+    """An interval with its middle and a mark at zero, as x of a tiny SVG; many share a scale."""
+
+    low: float
+    at: float
+    high: float
+    zero: float
+    width: int = INTERVAL_WIDTH
+    height: int = INTERVAL_HEIGHT
+    middle: float = INTERVAL_HEIGHT / 2
+
+
+def interval_plots(spans: Sequence[tuple[float, float, float]]) -> list[IntervalPlot]:
+    """One for each (low, middle, high), all on one scale, with zero in the middle of it."""
+    reach = max((abs(end) for span in spans for end in span), default=0.0) or 1.0
+    to_x = _scale(-reach, reach, INTERVAL_MARGIN, INTERVAL_WIDTH - INTERVAL_MARGIN)
+    return [IntervalPlot(to_x(low), to_x(at), to_x(high), to_x(0.0)) for low, at, high in spans]
 
 
 def _short(count: int) -> str:

@@ -27,4 +27,5 @@ class Command(BaseCommand):
         for run in result["runs"]:
             right = run["metrics"].get("answer_correctness")
             share = "" if right is None else f"{100 * right:.1f} % right"
-            yield f"{run['id']}  {run['status']:<17} {share:<13} {run['dataset_key']}  {run['name']}"
+            decision = run["metrics"].get("decision", "")
+            yield f"{run['id']}  {run['status']:<17} {share:<13} {decision:<5} {run['dataset_key']}  {run['name']}"

@@ -8,6 +8,7 @@ import pytest
 from training import lifeline
 from training.canonical import canonical_json
 from training.config import TrainConfig
+from training.decision import decide
 from training.engine.evaluate import examine, examine_run, load_model
 from training.engine.loop import train
 from training.errors import Invalid
@@ -16,6 +17,7 @@ from training.evalsets import item_from_row
 from training.lifeline import Failure
 from training.problems import generate_traces
 from training.record import new_record
+from training.results import read_results
 
 CONFIG = TrainConfig.from_dict(
     {
@@ -120,6 +122,16 @@ def test_a_prompt_that_is_too_long_is_skipped_and_counted(run, model):
     examine_run(run, items, evalset="long")
     summary = json.loads((run / "eval.json").read_text())
     assert (summary["n_items"], summary["n_scored"], summary["n_skipped"]) == (4, 3, 1)
+
+
+def test_an_examination_decides_from_its_rows_and_the_labels_of_its_items(run):
+    items = [item | {"difficulty": f"level {place % 2}"} for place, item in enumerate(ITEMS)]
+    examine_run(run, items, evalset="mine")
+    summary = json.loads((run / "eval.json").read_text())
+    found = decide(read_results(run / "eval_before.jsonl"), read_results(run / "eval_after.jsonl"), items)
+    assert {name: summary[name] for name in found.to_dict()} == json.loads(json.dumps(found.to_dict()))
+    assert {each["label"] for each in summary["slices"]} == {"level 0", "level 1"}
+    assert f"**{found.decision}.**" in (run / "delta_report.md").read_text()
 
 
 def test_progress_counts_every_item_once(model):

@@ -10,7 +10,7 @@ from django.db import close_old_connections
 from datasets_app.services import seed_dataset
 from runs import series, watching
 from runs.models import Run
-from runs.services import launch_run, plan_run
+from runs.services import compare_runs, launch_run, plan_run
 from training.config import named_config
 from tunixrt import state
 from tunixrt.lib.commands import Command as BaseCommand
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         failed = [f"{run.name}: {run.get_status_display()}: {run.error}" for run in runs if run.status != "completed"]
         if failed:
             raise Unavailable("\n".join(failed))
-        return {"dataset": dataset.key, "runs": [report(run) for run in runs], "password": password}
+        return {"dataset": dataset.key, **compared(runs), "password": password}
 
     def watch(self, runs: list[Run], fleet: Fleet | None) -> None:
         """Shows both runs until both have ended."""
@@ -74,6 +74,8 @@ class Command(BaseCommand):
         steps, answers = result["runs"]
         yield f"Both were examined on the same {steps['items']} problems that neither had seen."
         yield f"Showing the work is worth {100 * (steps['after'] - answers['after']):+.1f} points here."
+        yield from (f"{run['name']}, after against before: {run['decision']}." for run in result["runs"])
+        yield f"With steps against answers only: {result['comparison']['decision']}. {result['comparison']['reason']}"
         yield ""
         yield f"See the curves, the verdicts and every answer step by step: `make up`, then {ADDRESS}"
         yield from (f"  {run['name']}: {ADDRESS}/runs/{run['id']}/" for run in result["runs"])
@@ -115,6 +117,13 @@ def progress(run: Run) -> str:
     return " · ".join(parts)
 
 
+def compared(runs: list[Run]) -> dict:
+    """Both runs, and what the answers of the one with steps decide against those of the other."""
+    steps, answers = runs
+    found = compare_runs(base=answers, other=steps).decided.decision
+    return {"runs": [report(run) for run in runs], "comparison": {"decision": str(found), "reason": found.reason}}
+
+
 def report(run: Run) -> dict:
     metrics = run.metrics
     return {
@@ -123,6 +132,7 @@ def report(run: Run) -> dict:
         "before": metrics["answer_correctness_before"],
         "after": metrics["answer_correctness"],
         "interval": metrics["answer_correctness_interval"],
+        "decision": metrics["decision"],
         "items": metrics["n_items"],
         "parameters": plan_run(dataset_key=run.dataset.key, config=run.config).parameters,
         "updates": metrics["total_steps"],

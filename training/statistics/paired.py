@@ -1,24 +1,10 @@
-"""How sure a count can make us: intervals and one paired test, from their formulas, without tables."""
+"""Two shares over the same items: `won` ones were right in the second only, `lost` ones in the first only."""
 
 from math import sqrt
 
-Z95 = 1.959963984540054  # the normal distribution's 97.5 % point: all intervals here are 95 % intervals
+import numpy as np
 
-
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """The score interval of a proportion; with nothing observed, everything is possible: (0, 1).
-
-    Wilson (1927), "Probable inference, the law of succession, and statistical inference", JASA 22:209-212.
-    """
-    _check_counts(successes, n - successes)
-    if n == 0:
-        return 0.0, 1.0
-    share, shrink = successes / n, 1 + Z95**2 / n
-    centre = (share + Z95**2 / (2 * n)) / shrink
-    reach = Z95 * sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / shrink
-    low = 0.0 if successes == 0 else centre - reach
-    high = 1.0 if successes == n else centre + reach
-    return low, high
+from training.statistics.proportion import ALPHA, Z95, check_counts
 
 
 def mcnemar_exact_p(won: int, lost: int) -> float:
@@ -27,7 +13,7 @@ def mcnemar_exact_p(won: int, lost: int) -> float:
     Items that did not change carry no information; with none changed p is 1. Binomial probabilities are summed as
     integers, so the p is exact. McNemar (1947), Psychometrika 12:153-157, in its exact conditional form.
     """
-    _check_counts(won, lost)
+    check_counts(won, lost)
     n, fewer = won + lost, min(won, lost)
     term = tail = 1
     for count in range(fewer):
@@ -42,7 +28,7 @@ def paired_difference_interval(won: int, lost: int, n: int) -> tuple[float, floa
     Bonett and Price (2012), "Adjusted Wald confidence interval for a difference of binomial proportions based on
     paired data", J. Educational and Behavioral Statistics 37:479-488: one item is added to either kind of change.
     """
-    _check_counts(won, lost, n - won - lost)
+    check_counts(won, lost, n - won - lost)
     if n == 0:
         return -1.0, 1.0
     gain, loss = (won + 1) / (n + 2), (lost + 1) / (n + 2)
@@ -50,6 +36,19 @@ def paired_difference_interval(won: int, lost: int, n: int) -> tuple[float, floa
     return max(-1.0, gain - loss - reach), min(1.0, gain - loss + reach)
 
 
-def _check_counts(*counts: int) -> None:
-    if min(counts) < 0:
-        raise ValueError(f"counts of items cannot be negative or exceed their total: {counts}")
+def bootstrap_interval(won: int, lost: int, n: int) -> tuple[float, float]:
+    """The percentile interval of the same difference when n items are drawn anew, with replacement, as pairs.
+
+    A drawn item adds 1, 0 or -1, so the sum over n draws has the n-fold convolution of these three chances as its
+    distribution. That is what resampling without end would give (the ideal bootstrap: Efron and Tibshirani 1993, An
+    Introduction to the Bootstrap, chapters 6 and 13): there is nothing to draw, and the interval is the same each time.
+    """
+    check_counts(won, lost, n - won - lost)
+    if n == 0:
+        return -1.0, 1.0
+    size = 2 * n + 1  # sums from -n to n
+    one_draw = np.array([lost, n - won - lost, won]) / n
+    chances = np.fft.irfft(np.fft.rfft(one_draw, size) ** n, size)
+    low = int(np.argmax(np.cumsum(chances) >= ALPHA / 2))
+    high = int(np.argmax(np.cumsum(chances[::-1]) >= ALPHA / 2))
+    return (low - n) / n, (n - high) / n
