@@ -3,11 +3,12 @@
 from django.urls import path
 
 from runs import services
+from runs.api import exports as exports_api
 from runs.api import files as files_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
 from runs.api import runs as runs_api
-from runs.views import answers, comparison, datasets, ledger, runs
+from runs.views import answers, comparison, datasets, exports, ledger, runs
 
 
 def action(name: str, service) -> list:
@@ -35,6 +36,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/predictions/<int:item_id>/", answers.prediction, name="prediction_detail"),
     path("runs/<uuid:run_id>/ledger/", ledger.ledger, name="run_ledger"),
     path("runs/<uuid:run_id>/artifacts/<path:name>", runs.artifact, name="run_artifact"),
+    path("runs/<uuid:run_id>/export/", exports.run_export, name="run_export"),
     path("leaderboard/", comparison.leaderboard, name="leaderboard"),
     path("traces/<uuid:trace_id>/losses/", ledger.trace_losses, name="trace_losses"),
     path("datasets/<str:key>/plan/", datasets.dataset_plan, name="dataset_plan"),
@@ -48,6 +50,7 @@ urlpatterns = [
     path("api/runs/<uuid:run_id>/artifacts", files_api.RunArtifacts.as_view(), name="api_run_artifacts"),
     path("api/runs/<uuid:run_id>/artifacts/<path:path>", files_api.RunArtifact.as_view(), name="api_run_artifact"),
     path("api/runs/<uuid:run_id>/evaluation", results_api.RunEvaluation.as_view(), name="api_run_evaluation"),
+    path("api/runs/<uuid:run_id>/evaluation/export", exports_api.RunExport.as_view(), name="api_run_export"),
     path("api/runs/<uuid:run_id>/ledger", ledger_api.RunLedger.as_view(), name="api_run_ledger"),
     path("api/runs/<uuid:run_id>/predictions", results_api.RunPredictions.as_view(), name="api_run_predictions"),
     path("api/runs/<uuid:run_id>/clone", runs_api.RunClone.as_view(), name="api_run_clone"),
