@@ -175,6 +175,7 @@ def test_a_seeded_dataset_does_not_depend_on_what_this_installation_holds():
     assert not dataset.is_contaminated
     assert {source["source"] for source in leaks(dataset)["against"]} == {
         "eval_v1",
+        "eval_v2",
         "golden-v2 valid",
         "golden-v2 test",
     }
