@@ -11,6 +11,7 @@ from datasets_app.services.evalsets import (
     shipped_evalset,
 )
 from datasets_app.services.exports import export_parquet, export_rows, export_zip
+from datasets_app.services.exposure import GivenAway, given_away
 from datasets_app.services.leaks import leak_of
 from datasets_app.services.previews import Preview, preview_build
 from datasets_app.services.restoring import SOURCES, Restored, damaged_datasets, restore_dataset
@@ -23,6 +24,7 @@ __all__ = [
     "SOURCES",
     "DatasetComparison",
     "DatasetRow",
+    "GivenAway",
     "Preview",
     "Restored",
     "build_dataset",
@@ -40,6 +42,7 @@ __all__ = [
     "export_rows",
     "export_zip",
     "gates_of",
+    "given_away",
     "has_tokenizer",
     "leak_of",
     "list_rows",

@@ -97,6 +97,8 @@ def test_a_clean_dataset_says_what_it_was_held_against():
         "source": f"exam ({evalset.sha256[:8]})",
         "evalset": str(evalset.pk),
         "items": 1,
+        "given_away": [],
+        "given_away_count": 0,
     }
 
 
