@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,10 +15,10 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from runs import panels, reading
-from runs.models import Run
+from runs.models import Evaluation, Run
+from runs.verdicts import CHUNK, BeforeAfter
 from training.errors import Invalid
 from training.record import read_record
-from training.results import Change
 from tunixrt.lib.errors import Conflict
 
 SHEETS = ("tunixrt/style.css", "tunixrt/report.css")
@@ -49,41 +47,58 @@ class Side:
 class Changed:
     """An item that was won or lost, with both answers."""
 
-    change: Change
-    recipe: str
+    won: bool
+    sides: list[Side]
 
     @property
     def question(self) -> Mapping[str, Any]:
-        return self.change.base
-
-    @cached_property
-    def sides(self) -> list[Side]:
-        rows = (("before", self.change.base), ("after", self.change.other))
-        return [Side(stage, row, self._steps(row)) for stage, row in rows]
-
-    def _steps(self, row: Mapping[str, Any]) -> list[reading.Step]:
-        return reading.read_steps(row["prompt"], row["output"][:SHOWN], self.recipe)
+        return self.sides[0].row
 
 
 def report_of(run: Run) -> Iterator[tuple[PurePosixPath, str]]:
     """The report as the only file of its export. Raises Conflict when training has not been examined on both sides."""
     verdict = panels.verdict(run)
     if verdict is None:
-        raise Conflict(
-            f"{run} has not been examined before and after training: it is {run.state}.", code="not_examined"
-        )
-    changed = verdict.comparison.changed
+        msg = f"{run} has not been examined before and after training: it is {run.state}."
+        raise Conflict(msg, code="not_examined")
     context = {
         "run": run,
         "verdict": verdict,
         "curve": panels.curve([run], {}),
-        "changed": [Changed(change, run.config["data"]["recipe"]) for change in islice(changed, MOST_CHANGED)],
-        "changed_count": len(changed),
-        "leaks": run.dataset.is_contaminated,
+        "changed": _changed(run, verdict.found),
+        "changed_count": len(verdict.found.comparison.changed),
         "record": _record(run),
         **_style(),
     }
     yield PurePosixPath(f"report-{str(run.pk)[-8:]}.html"), render_to_string("runs/report.html", context)
+
+
+def _changed(run: Run, found: BeforeAfter) -> list[Changed]:
+    """The first changed items with what was said to them; only their answers are read."""
+    changes = found.comparison.changed[:MOST_CHANGED]
+    ids = [change.base["id"] for change in changes]
+    before, after = (_answers(evaluation, ids) for evaluation in (found.before, found.after))
+    recipe = run.config["data"]["recipe"]
+    return [
+        Changed(
+            change.won,
+            [_side("before", before[change.base["id"]], recipe), _side("after", after[change.base["id"]], recipe)],
+        )
+        for change in changes
+    ]
+
+
+def _answers(evaluation: Evaluation, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """The rows of these items by their ids, asked for in parts that every database takes."""
+    rows: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(ids), CHUNK):
+        predictions = evaluation.predictions.filter(item__item_id__in=ids[start : start + CHUNK])
+        rows |= {row.item.item_id: row.to_dict() for row in predictions.select_related("item")}
+    return rows
+
+
+def _side(stage: str, row: Mapping[str, Any], recipe: str) -> Side:
+    return Side(stage, row, reading.read_steps(row["prompt"], row["output"][:SHOWN], recipe))
 
 
 def _record(run: Run) -> dict[str, Any]:
