@@ -152,7 +152,7 @@ class EvalsetDetail(Evalset):
     items = listing(Item)
 
 
-class ChangedItem(s.Serializer):
+class ItemDifference(s.Serializer):
     id = s.CharField()
     fields = s.ListField(child=s.CharField())  # type: ignore[assignment]
 
@@ -163,4 +163,4 @@ class EvalsetComparison(s.Serializer):
     counts = s.DictField(child=s.IntegerField(), help_text="`added`, `removed`, `changed`, `kept`.")
     added = s.ListField(child=s.CharField(), help_text="Ids, the first 1,000.")
     removed = s.ListField(child=s.CharField())
-    changed = ChangedItem(many=True)
+    changed = ItemDifference(many=True)

@@ -8,7 +8,7 @@ from runs.api import files as files_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
 from runs.api import runs as runs_api
-from runs.views import answers, comparison, datasets, exports, ledger, runs
+from runs.views import answers, comparison, datasets, evalsets, exports, ledger, runs
 
 
 def action(name: str, service) -> list:
@@ -39,6 +39,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/artifacts/<path:name>", runs.artifact, name="run_artifact"),
     path("leaderboard/", comparison.leaderboard, name="leaderboard"),
     path("traces/<uuid:trace_id>/losses/", ledger.trace_losses, name="trace_losses"),
+    path("evalsets/<uuid:evalset_id>/runs/", evalsets.evalset_runs, name="evalset_runs"),
     path("datasets/<str:key>/plan/", datasets.dataset_plan, name="dataset_plan"),
     path("datasets/<str:key>/runs/", datasets.dataset_runs, name="dataset_runs"),
     path("api/runs", runs_api.Runs.as_view(), name="api_runs"),

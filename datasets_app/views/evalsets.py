@@ -55,7 +55,7 @@ def evalset_detail(request: HttpRequest, evalset_id: UUID) -> HttpResponse:
 def evalset_leaks(request: HttpRequest, evalset_id: UUID) -> HttpResponse:
     """Which datasets give items away, for the evalset's page."""
     evalset = find_evalset(evalset_id)
-    template = "evalsets/_leaks.html" if request.htmx else "evalsets/leaks.html"  # type: ignore[attr-defined]
+    template = "evalsets/_leaks.html" if request.htmx else "evalsets/leaks.html"
     context = {"room": "evalsets", "evalset": evalset, "exposures": panels.exposures(evalset)}
     return render(request, template, context)
 

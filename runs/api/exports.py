@@ -28,4 +28,6 @@ class RunExport(APIView):
         """
         only_known(request.query_params, {"format"})
         found = exports.download(get_run(run_id), request.query_params.get("format", ""))
-        return FileResponse(found.file, as_attachment=True, filename=found.name, content_type=found.content_type)
+        response = FileResponse(found.file, as_attachment=True, filename=found.name, content_type=found.content_type)
+        response["Content-Security-Policy"] = "sandbox"
+        return response

@@ -22,4 +22,6 @@ def run_export(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
     except (Invalid, Refused) as error:
         messages.error(request, str(error))
         return redirect("run_detail", run.pk)
-    return FileResponse(found.file, as_attachment=True, filename=found.name, content_type=found.content_type)
+    response = FileResponse(found.file, as_attachment=True, filename=found.name, content_type=found.content_type)
+    response["Content-Security-Policy"] = "sandbox"
+    return response

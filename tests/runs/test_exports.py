@@ -207,6 +207,7 @@ def test_the_page_offers_the_downloads_and_gives_them_as_files(examined, client_
         answer = client_in.get(f"/runs/{examined.pk}/export/?format={format}")
         assert (answer.status_code, answer["Content-Type"]) == (200, kind)
         assert answer["Content-Disposition"].startswith("attachment; ")
+        assert answer["Content-Security-Policy"] == "sandbox"
 
 
 def test_the_api_answers_with_the_same_bytes_and_names_what_it_does_not_know(examined, api):

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from datasets_app.models import Dataset
+from datasets_app.services import shipped_evalset
 from runs import series, services
 from runs.forms import config_text
 from runs.models import Prediction, Run
@@ -298,6 +299,17 @@ def test_the_runs_of_a_dataset_are_a_fragment_for_its_page(client_in, dataset, r
     assert "<html" not in fragment
     assert "small" in fragment
     assert client_in.get("/datasets/a%00b/runs/").status_code == 404
+
+
+def test_the_runs_of_an_evalset_are_a_fragment_for_its_page(client_in, dataset, run, django_assert_max_num_queries):
+    assert "<html" in page(client_in, "evalset_runs", run.evalset_id)
+    with django_assert_max_num_queries(6):
+        fragment = page(client_in, "evalset_runs", run.evalset_id, **{"HX-Request": "true"})
+    assert "<html" not in fragment
+    assert "small" in fragment
+    other = shipped_evalset(name="eval_v1", by=None)
+    assert "No run is examined on these items yet" in page(client_in, "evalset_runs", other.pk)
+    assert reverse("evalset_runs", args=[other.pk]) in page(client_in, "evalset_detail", other.pk)
 
 
 def test_the_list_costs_the_same_however_many_rows(client_in, dataset, django_assert_max_num_queries):
