@@ -8,11 +8,13 @@ from datasets_app import services
 from datasets_app.gates import CONTAMINATION
 from datasets_app.models import Dataset, EvalItem, EvalSet
 from datasets_app.services.exposure import GivenAway
+from training.evalset_checks import Doubt, doubts_of
 from training.splits import SPLITS
 
 BAR = 640  # units of width
 MOST_VERSIONS = 10
 MOST_DATASETS = 50  # that an evalset's page asks for leaks, the newest
+MOST_DOUBTED = 2_000  # items that are looked at while somebody waits
 MOST_ITEMS = 10  # that it names of those a dataset gives away
 MOST_LABELS = 100  # of one kind that a page names
 PROVENANCE = ("session_id", "training_run_id", "provenance")
@@ -75,6 +77,11 @@ def with_labels(evalsets: Sequence[EvalSet]) -> list[tuple[EvalSet, list[Labels]
     """Each evalset with the three most frequent labels of every kind. One query for all of them."""
     counts = EvalItem.objects.filter(evalset__in=evalsets).label_counts()
     return [(evalset, _labels(counts.get(evalset.pk, {}), 3)) for evalset in evalsets]
+
+
+def doubts(evalset: EvalSet) -> list[Doubt]:
+    """What is doubtful of the first items of an evalset."""
+    return list(doubts_of([item.to_dict() for item in evalset.items.all()[:MOST_DOUBTED]]))
 
 
 def exposures(evalset: EvalSet) -> list[Exposure]:

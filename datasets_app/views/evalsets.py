@@ -21,6 +21,7 @@ from tunixrt.lib.errors import Refused
 from tunixrt.lib.windows import window
 
 MOST_VERSIONS = 20
+MOST_WARNINGS = 5
 CHOICE = 100  # evalsets to choose from, the newest
 SIDES = ("base", "other")
 JSON_LINES = "application/x-ndjson; charset=utf-8"
@@ -108,10 +109,22 @@ def _made(request: HttpRequest, form: EvalsetForm | ProblemForm, template: str, 
     faults: list[Fault] = []
     if request.method == "POST" and form.is_valid():
         try:
-            return redirect("evalset_detail", form.store(by=request.user).pk)
+            evalset = form.store(by=request.user)
         except Invalid as invalid:
             faults = invalid.faults
+        else:
+            _warn(request, evalset)
+            return redirect("evalset_detail", evalset.pk)
     return render(request, template, {"room": "evalsets", "form": form, "faults": faults, **context})
+
+
+def _warn(request: HttpRequest, evalset: EvalSet) -> None:
+    """Says of the first items what the validator would warn of."""
+    doubts = panels.doubts(evalset)
+    for doubt in doubts[:MOST_WARNINGS]:
+        messages.warning(request, str(doubt))
+    if len(doubts) > MOST_WARNINGS:
+        messages.warning(request, f"and {len(doubts) - MOST_WARNINGS} more like that")
 
 
 @require_POST

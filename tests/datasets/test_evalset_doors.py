@@ -6,6 +6,7 @@ from hashlib import sha256
 from io import StringIO
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import reverse
 
@@ -116,6 +117,16 @@ def test_the_command_generates(capsys):
         call_command("build_evalset", "chess")
     assert stopped.value.code == 1
     assert "is not a problem" in capsys.readouterr().err
+
+
+def test_an_import_warns_of_what_the_validator_would_warn_of(client_in):
+    items = [item(1), *(item(number, prompt="1 + 1?") for number in range(2, 9))]
+    lines = "".join(f"{json.dumps(each)}\n" for each in items)
+    file = SimpleUploadedFile("set.jsonl", lines.encode())
+    page = client_in.post("/evalsets/import/", {"file": file, "format": "evalset"}, follow=True).content.decode()
+    assert "asks the same as &#x27;q1&#x27; and expects another answer" in page
+    assert "and 2 more like that" in page
+    assert "8 items" in page
 
 
 # ---- looked at
