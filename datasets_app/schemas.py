@@ -8,12 +8,19 @@ from datasets_app.exports import EXPORTS
 from datasets_app.gates import ACTIONS
 from datasets_app.models import Dataset as DatasetRow
 from datasets_app.models import EvalSet
+from training.evalset_checks import LABELS
+from training.problems import PROBLEMS
 from training.renderers import RECIPES
 from training.splits import SPLITS
 from tunixrt.lib.schemas import listing
 
 IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
 SPLIT = OpenApiParameter("split", str, enum=list(SPLITS), description="All splits when not given.")
+ITEM_FILTERS = [
+    *(OpenApiParameter(name, str) for name in LABELS),
+    OpenApiParameter("q", str, description="Words in the id, the prompt or the expected answer."),
+]
+EVALSET_SIDES = [OpenApiParameter(name, str, required=True) for name in ("base", "other")]
 EXPORT = [OpenApiParameter("format", str, enum=list(EXPORTS), default="trace"), SPLIT]
 
 
@@ -130,6 +137,10 @@ class EvalsetRequest(s.Serializer):
     split = s.ChoiceField(SPLITS, required=False)
     name = s.CharField(required=False, help_text="With `items`; alone, an evalset that comes with the program.")
     items = Item(many=True, required=False)
+    problem = s.ChoiceField(list(PROBLEMS), required=False, help_text="Generated questions that no dataset teaches.")
+    count = s.IntegerField(required=False, help_text="With `problem`: 1 to 1,000, 100 by default.")
+    seed = s.IntegerField(required=False, help_text="Drawn when not given; the items' ids tell it.")
+    difficulty = s.IntegerField(required=False, help_text="The problem's own by default.")
 
 
 Datasets = listing(Dataset)
@@ -137,4 +148,19 @@ Evalsets = listing(Evalset)
 
 
 class EvalsetDetail(Evalset):
+    labels = s.DictField(child=s.DictField(child=s.IntegerField()), help_text="Items by section, category, difficulty.")
     items = listing(Item)
+
+
+class ItemDifference(s.Serializer):
+    id = s.CharField()
+    fields = s.ListField(child=s.CharField())  # type: ignore[assignment]
+
+
+class EvalsetComparison(s.Serializer):
+    base = Evalset()
+    other = Evalset()
+    counts = s.DictField(child=s.IntegerField(), help_text="`added`, `removed`, `changed`, `kept`.")
+    added = s.ListField(child=s.CharField(), help_text="Ids, the first 1,000.")
+    removed = s.ListField(child=s.CharField())
+    changed = ItemDifference(many=True)

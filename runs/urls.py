@@ -4,11 +4,12 @@ from django.urls import path
 
 from runs import services
 from runs.api import causes as causes_api
+from runs.api import exports as exports_api
 from runs.api import files as files_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
 from runs.api import runs as runs_api
-from runs.views import answers, causes, comparison, datasets, ledger, runs
+from runs.views import answers, causes, comparison, datasets, evalsets, exports, ledger, runs
 
 
 def action(name: str, service) -> list:
@@ -31,6 +32,7 @@ urlpatterns = [
     path("runs/compare/", comparison.compare, name="run_compare"),
     path("runs/<uuid:run_id>/", runs.detail, name="run_detail"),
     path("runs/<uuid:run_id>/live/", runs.live, name="run_live"),
+    path("runs/<uuid:run_id>/export/", exports.run_export, name="run_export"),
     path("runs/<uuid:run_id>/describe/", runs.describe, name="run_describe"),
     path("runs/<uuid:run_id>/predictions/", answers.predictions, name="run_predictions"),
     path("runs/<uuid:run_id>/predictions/<int:item_id>/", answers.prediction, name="prediction_detail"),
@@ -40,6 +42,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/artifacts/<path:name>", runs.artifact, name="run_artifact"),
     path("leaderboard/", comparison.leaderboard, name="leaderboard"),
     path("traces/<uuid:trace_id>/losses/", ledger.trace_losses, name="trace_losses"),
+    path("evalsets/<uuid:evalset_id>/runs/", evalsets.evalset_runs, name="evalset_runs"),
     path("datasets/<str:key>/plan/", datasets.dataset_plan, name="dataset_plan"),
     path("datasets/<str:key>/runs/", datasets.dataset_runs, name="dataset_runs"),
     path("api/runs", runs_api.Runs.as_view(), name="api_runs"),
@@ -51,6 +54,7 @@ urlpatterns = [
     path("api/runs/<uuid:run_id>/artifacts", files_api.RunArtifacts.as_view(), name="api_run_artifacts"),
     path("api/runs/<uuid:run_id>/artifacts/<path:path>", files_api.RunArtifact.as_view(), name="api_run_artifact"),
     path("api/runs/<uuid:run_id>/evaluation", results_api.RunEvaluation.as_view(), name="api_run_evaluation"),
+    path("api/runs/<uuid:run_id>/evaluation/export", exports_api.RunExport.as_view(), name="api_run_export"),
     path("api/runs/<uuid:run_id>/ledger", ledger_api.RunLedger.as_view(), name="api_run_ledger"),
     path("api/runs/<uuid:run_id>/predictions", results_api.RunPredictions.as_view(), name="api_run_predictions"),
     path(

@@ -41,12 +41,17 @@ def read_evalset(path: Path) -> list[dict]:
 
 def write_evalset(path: Path, items: Iterable[Mapping[str, Any]]) -> None:
     """Writes canonical lines, so that the file's own SHA-256 is the evalset's."""
-    write_atomic(path, _canonical_lines(items))
+    write_atomic(path, canonical_lines(items))
 
 
 def evalset_sha256(items: Iterable[Mapping[str, Any]]) -> str:
     """The identity of an evalset: its items in their order, however a file spelled them."""
-    return sha256_hex(_canonical_lines(items))
+    return sha256_hex(canonical_lines(items))
+
+
+def canonical_lines(items: Iterable[Mapping[str, Any]]) -> str:
+    """The items as the lines of their file."""
+    return "".join(f"{canonical_json(item)}\n" for item in items)
 
 
 def validate_items(items: Iterable[object]) -> None:
@@ -125,7 +130,3 @@ def _steps_faults(item: dict) -> Iterator[Fault]:
 def _label(value: object) -> str:
     """A value of `meta` as a label; "" when it is none."""
     return str(value).strip()[:MAX_LABEL] if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _canonical_lines(items: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(f"{canonical_json(item)}\n" for item in items)

@@ -1,4 +1,4 @@
-"""The form that imports an evalset."""
+"""The forms that import an evalset and that generate one."""
 
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -9,6 +9,9 @@ from django.conf import settings
 from datasets_app import services
 from datasets_app.evalset_files import FILE_FORMATS
 from datasets_app.models import EvalSet
+from datasets_app.services.evalsets import DEFAULT_COUNT
+from training.held_out import COUNTS
+from training.problems import PROBLEMS
 
 
 class EvalsetForm(forms.Form):
@@ -36,3 +39,25 @@ class EvalsetForm(forms.Form):
             return services.evalset_from_file(
                 path=Path(copy.name), name=name or file.name, format=self.cleaned_data["format"], by=by
             )
+
+
+class ProblemForm(forms.Form):
+    problem = forms.ChoiceField(
+        label="Problem", choices=[(problem.name, problem.title) for problem in PROBLEMS.values()]
+    )
+    count = forms.IntegerField(label="Items", min_value=COUNTS[0], max_value=COUNTS[-1], initial=DEFAULT_COUNT)
+    difficulty = forms.IntegerField(label="Difficulty", required=False, help_text="The problem's own when left empty.")
+    seed = forms.IntegerField(
+        label="Seed",
+        required=False,
+        min_value=0,
+        max_value=2**63 - 1,
+        help_text="The same seed gives the same items. Drawn when left empty.",
+    )
+    name = forms.CharField(
+        label="Name", required=False, max_length=200, help_text="Problem, difficulty and seed when left empty."
+    )
+
+    def store(self, by) -> EvalSet:
+        """The evalset of a valid form. Raises Invalid for a difficulty or a number of items that is not there."""
+        return services.evalset_from_problem(**self.cleaned_data, by=by)

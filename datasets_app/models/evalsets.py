@@ -1,24 +1,34 @@
 """What is asked: questions with their answers."""
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from datasets_app.models.datasets import Dataset
+from training.evalset_checks import LABELS
 from training.evalsets import MAX_LABEL
 from tunixrt.lib.ids import uuid7
+
+MAX_FILE_NAME = 80  # characters
 
 
 class EvalSetQuerySet(models.QuerySet):
     def with_dataset(self) -> Self:
-        return self.select_related("dataset")
+        return self.select_related("dataset", "created_by")
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
+
+    def versions_of(self, evalset: "EvalSet") -> Self:
+        """All of the same name, the newest first: each has its own items, and so its own hash."""
+        return self.filter(name=evalset.name).newest_first()
 
 
 class EvalSet(models.Model):
@@ -72,9 +82,32 @@ class EvalSet(models.Model):
         return [{"id": row.pop("item_id"), **row} for row in rows]
 
     @property
+    def file_name(self) -> str:
+        """What a download of the items is called."""
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", self.name)[:MAX_FILE_NAME].lstrip(".-") or "evalset"
+        return f"{name}-{self.sha256[:12]}.jsonl"
+
+    @property
     def path(self) -> Path:
         """The items as a file, for the process that examines."""
         return settings.TUNIXRT_HOME / "evalsets" / f"{self.sha256}.jsonl"
+
+
+class EvalItemQuerySet(models.QuerySet):
+    def label_counts(self) -> dict[UUID, dict[str, Counter[str]]]:
+        """By evalset, how many items have each section, category and difficulty. One query for all of them."""
+        found: dict[UUID, dict[str, Counter[str]]] = {}
+        for row in self.order_by().values("evalset", *LABELS).annotate(items=Count("pk")):
+            counts = found.setdefault(row["evalset"], {label: Counter() for label in LABELS})
+            for label in LABELS:
+                if row[label]:
+                    counts[label][row[label]] += row["items"]
+        return found
+
+    def with_words(self, words: str) -> Self:
+        """Items whose id, prompt or expected answer holds these words as they stand."""
+        named = Q(item_id__icontains=words) | Q(prompt__icontains=words)
+        return self.filter(named | Q(expected_answer__icontains=words))
 
 
 class EvalItem(models.Model):
@@ -88,6 +121,8 @@ class EvalItem(models.Model):
     category = models.CharField(max_length=MAX_LABEL)
     difficulty = models.CharField(max_length=MAX_LABEL)
     section = models.CharField(max_length=MAX_LABEL, blank=True)
+
+    objects = EvalItemQuerySet.as_manager()
 
     class Meta:
         ordering = ("position",)

@@ -1,7 +1,8 @@
 """What the train rows of a dataset give away of what is asked elsewhere, told as a gate's result is."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from datasets_app.rows import read_chunks
 from training.firewall import Asked, CommonGrams, Leak, find_leaks
 
 RULE = "no train row gives away what is asked elsewhere"
+MOST_NAMED = 10_000  # items of a source that a result names; the others are counted
 
 
 class Leaks:
@@ -24,6 +26,7 @@ class Leaks:
         self._items: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self._rows: set[str] = set()
+        self._given_away: defaultdict[str, dict[str, None]] = defaultdict(dict)  # items by source, in order of finding
         self._found = Findings()
 
     @property
@@ -41,17 +44,27 @@ class Leaks:
     def add(self, leak: Leak) -> None:
         self._rows.add(leak.row)
         self._kinds[leak.kind] += 1
+        self._given_away[leak.source][leak.item] = None
         self._found.add([_finding(leak)])
 
     def result(self, action: str, checked: int) -> dict[str, Any]:
-        """As `Gate.result`, with how many leaks there are of each kind and what was held against the rows."""
+        """As `Gate.result`, with how many leaks there are of each kind, what was held against the rows, and which of
+        its items they give away.
+        """
         kept = self._found.kept
         return record(CONTAMINATION, RULE, action, checked=checked, count=self.row_count, findings=kept) | {
             "kinds": dict(self._kinds.most_common()),
-            "against": [
-                {"source": source.name, "evalset": source.evalset, "items": self._items[source.name]}
-                for source in self._sources
-            ],
+            "against": [self._against(source) for source in self._sources],
+        }
+
+    def _against(self, source: Source) -> dict[str, Any]:
+        given_away = self._given_away.get(source.name, {})
+        return {
+            "source": source.name,
+            "evalset": source.evalset,
+            "items": self._items[source.name],
+            "given_away": list(islice(given_away, MOST_NAMED)),
+            "given_away_count": len(given_away),
         }
 
 

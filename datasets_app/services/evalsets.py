@@ -1,19 +1,25 @@
-"""Evalsets: of a split, of a file, of a list."""
+"""Evalsets: of a split, of a file, of a list, of a generated problem; and their items as a file again."""
 
+import secrets
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.db import IntegrityError, transaction
 
 from datasets_app.evalset_files import EVALSET, SHIPPED, read_items
 from datasets_app.models import Dataset, EvalItem, EvalSet
 from datasets_app.rows import check_split, read_lines
+from training.canonical import sha256_hex
 from training.errors import Fault, Invalid, echo
-from training.evalsets import evalset_sha256, item_from_row, validate_items, write_evalset
+from training.evalsets import canonical_lines, evalset_sha256, item_from_row, validate_items, write_evalset
+from training.files import file_sha256
+from training.held_out import held_out_items
 from training.json_rules import text_faults
-from tunixrt.lib.errors import Rule
+from tunixrt.lib.errors import Rule, Unavailable
 
 MAX_NAME = 200
+DEFAULT_COUNT = 100
 
 
 def evalset_for(dataset: Dataset, by) -> EvalSet:
@@ -55,11 +61,42 @@ def evalset_from_items(*, items: object, name: str, by) -> EvalSet:
     return _store_evalset(items, name=name, origin=str(EvalSet.Origin.FILE), by=by)
 
 
+def evalset_from_problem(
+    *,
+    problem: str,
+    count: int = DEFAULT_COUNT,
+    seed: int | None = None,
+    difficulty: int | None = None,
+    name="",
+    by=None,
+) -> EvalSet:
+    """Generated questions that no dataset teaches: see `training.held_out`. Without a seed one is drawn; the items' ids
+    tell it. Raises Invalid for an unknown problem, a number that cannot be, or more questions than there are.
+    """
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    items = held_out_items(problem, count=count, seed=seed, difficulty=difficulty)
+    called = name or f"{problem}, difficulty {items[0]['difficulty']}, seed {seed}"
+    return _store_evalset(items, name=called, origin=str(EvalSet.Origin.PROBLEM), by=by)
+
+
 def shipped_evalset(*, name: str, by) -> EvalSet:
     """An evalset that comes with the program. Raises Invalid when there is none of that name."""
     if name not in SHIPPED:
         raise Invalid(Fault(("name",), f"must be one of {', '.join(SHIPPED)}, not {echo(name)}", "unknown_value"))
     return evalset_from_file(path=SHIPPED[name], name=name, by=by)
+
+
+def open_items(evalset: EvalSet) -> BinaryIO:
+    """The items as canonical JSON lines, whose SHA-256 is the evalset's hash.
+
+    Raises Unavailable when their file is lost or was altered and the database, which knows no steps, cannot give it.
+    """
+    if evalset.path.is_file() and not evalset.path.is_symlink() and file_sha256(evalset.path) == evalset.sha256:
+        return evalset.path.open("rb")
+    lines = canonical_lines(item.to_dict() for item in evalset.items.all())
+    if sha256_hex(lines) == evalset.sha256:
+        return BytesIO(lines.encode())
+    raise Unavailable(f"{evalset.path} is lost or was altered. Make or import this evalset again: that restores it.")
 
 
 def _check_name(name: str) -> None:
@@ -75,7 +112,7 @@ def _store_evalset(items: list[dict], *, name: str, origin: str, by, **fields: A
     _check_name(name)
     sha256 = evalset_sha256(items)
     evalset = EvalSet(name=name, sha256=sha256, origin=origin, item_count=len(items), created_by=by, **fields)
-    if not evalset.path.exists():
+    if not evalset.path.is_file() or file_sha256(evalset.path) != sha256:
         write_evalset(evalset.path, items)
     try:
         with transaction.atomic():

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from runs import panels, services, watching
+from runs import exports, panels, services, watching
 from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import FILTERS, filtered_runs
 from runs.forms import LaunchForm, initial_of
@@ -69,6 +69,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "children": run.children.newest_first(),
         "failed_replay": run.children.not_reproducing().newest_first().first(),
         "actions": panels.actions(run),
+        "exports": exports.EXPORTS,
     }
     return render(request, "runs/detail.html", context | panels.shown(run, job, request.GET))
 

@@ -97,6 +97,8 @@ def test_a_clean_dataset_says_what_it_was_held_against():
         "source": f"exam ({evalset.sha256[:8]})",
         "evalset": str(evalset.pk),
         "items": 1,
+        "given_away": [],
+        "given_away_count": 0,
     }
 
 
@@ -175,6 +177,7 @@ def test_a_seeded_dataset_does_not_depend_on_what_this_installation_holds():
     assert not dataset.is_contaminated
     assert {source["source"] for source in leaks(dataset)["against"]} == {
         "eval_v1",
+        "eval_v2",
         "golden-v2 valid",
         "golden-v2 test",
     }

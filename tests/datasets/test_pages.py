@@ -35,8 +35,9 @@ def test_lists_and_details_cost_a_fixed_number_of_queries(client_in, user, djang
     for path, queries in (
         ("/datasets/", 1),
         ("/datasets/golden-v2/", 3),
-        ("/evalsets/", 1),
-        (f"/evalsets/{evalset.pk}/", 2),
+        ("/evalsets/", 2),
+        (f"/evalsets/{evalset.pk}/", 4),
+        (f"/evalsets/{evalset.pk}/leaks/", 2),
     ):
         with django_assert_num_queries(queries + 2):  # session and person
             assert client_in.get(path).status_code == 200

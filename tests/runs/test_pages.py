@@ -9,9 +9,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from datasets_app.models import Dataset
+from datasets_app.services import shipped_evalset
 from runs import series, services
 from runs.forms import config_text
 from runs.models import Prediction, Run
+from runs.services import launch_run
 from tests.runs.making import TINY, begin, completed, end, write_losses, write_run_record
 
 pytestmark = pytest.mark.django_db
@@ -298,6 +300,27 @@ def test_the_runs_of_a_dataset_are_a_fragment_for_its_page(client_in, dataset, r
     assert "<html" not in fragment
     assert "small" in fragment
     assert client_in.get("/datasets/a%00b/runs/").status_code == 404
+
+
+def test_the_runs_of_an_evalset_are_a_fragment_for_its_page(client_in, dataset, run, django_assert_max_num_queries):
+    assert "<html" in page(client_in, "evalset_runs", run.evalset_id)
+    with django_assert_max_num_queries(6):
+        fragment = page(client_in, "evalset_runs", run.evalset_id, **{"HX-Request": "true"})
+    assert "<html" not in fragment
+    assert "small" in fragment
+    other = shipped_evalset(name="eval_v1", by=None)
+    assert "No run is examined on these items yet" in page(client_in, "evalset_runs", other.pk)
+    assert reverse("evalset_runs", args=[other.pk]) in page(client_in, "evalset_detail", other.pk)
+
+
+def test_more_runs_of_an_evalset_than_fit_lead_to_their_own_page(client_in, dataset, run, monkeypatch):
+    launch_run(dataset_key=dataset.key, config=TINY, seed=6, name="second")
+    monkeypatch.setattr("runs.views.evalsets.SHOWN", 1)
+    fragment = page(client_in, "evalset_runs", run.evalset_id, **{"HX-Request": "true"})
+    own = reverse("evalset_runs", args=[run.evalset_id])
+    assert f'href="{own}?offset=1"' in fragment
+    assert "Next" not in fragment
+    assert 'href="?offset=1"' in page(client_in, "evalset_runs", run.evalset_id)
 
 
 def test_the_list_costs_the_same_however_many_rows(client_in, dataset, django_assert_max_num_queries):

@@ -1,4 +1,4 @@
-"""`manage.py import_evalset FILE`: questions from a file, or `eval_v1`, which comes with the program."""
+"""`manage.py import_evalset FILE`: questions from a file, or an evalset that comes with the program."""
 
 from pathlib import Path
 from typing import Any
