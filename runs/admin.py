@@ -7,7 +7,7 @@ from django.template.response import TemplateResponse
 
 from runs import services
 from runs.forms import LaunchForm
-from runs.models import Evaluation, Prediction, Run, RunEvent
+from runs.models import Baseline, Evaluation, Prediction, Run, RunEvent
 from tunixrt.lib.admin import ReadOnly
 from tunixrt.lib.errors import Refused
 
@@ -36,7 +36,19 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ("id", "name", "dataset__key")
     date_hierarchy = "created_at"
     inlines = (EventInline,)
-    actions = ("cancel", "retry", "resume", "replay", "clone", "evaluate", "archive", "unarchive", "purge", "delete")
+    actions = (
+        "cancel",
+        "retry",
+        "resume",
+        "replay",
+        "clone",
+        "evaluate",
+        "baseline",
+        "archive",
+        "unarchive",
+        "purge",
+        "delete",
+    )
 
     def has_add_permission(self, request, obj=None) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
@@ -87,6 +99,10 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     def evaluate(self, request: HttpRequest, queryset) -> None:
         self.each(request, queryset, services.evaluate_run, "examined again")
 
+    @admin.action(description="Make it the baseline of its evalset", permissions=["add"])
+    def baseline(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.set_baseline, "the baseline now")
+
     @admin.action(description="Archive", permissions=["tidy"])
     def archive(self, request: HttpRequest, queryset) -> None:
         self.each(request, queryset, services.archive_run, "archived")
@@ -133,6 +149,13 @@ class EvaluationAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("run", "stage", "status", "checkpoint_step", "correct_count", "scored_count", "created_at")
     list_filter = ("stage", "status")
     list_select_related = ("run",)
+
+
+@admin.register(Baseline)
+class BaselineAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("evalset", "run", "created_by", "created_at")
+    list_select_related = ("evalset", "run", "created_by")
+    search_fields = ("evalset__name", "run__name")
 
 
 @admin.register(Prediction)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from datasets_app.models import Dataset, EvalSet
+from datasets_app.models import Dataset
 from runs import deciding, noise, reading, series, services, verdicts, watching
 from runs.models import Checkpoint, Evaluation, Prediction, Run, RunTag
 from runs.pipeline import TrainRun
@@ -364,10 +364,6 @@ def worker_is_alive() -> bool:
 
 def find_run(text: str) -> Run | None:
     return Run.objects.with_dataset().filter(pk=pk).first() if (pk := _uuid(text)) else None
-
-
-def find_evalset(text: str) -> EvalSet | None:
-    return EvalSet.objects.filter(pk=pk).first() if (pk := _uuid(text)) else None
 
 
 def _uuid(text: str) -> UUID | None:

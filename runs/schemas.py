@@ -17,6 +17,16 @@ def choice(name: str, values: list[str]) -> OpenApiParameter:
     return OpenApiParameter(name, str, enum=values)
 
 
+EVALSET = OpenApiParameter("evalset", str, required=True, description="Its id or its SHA-256.")
+
+ENTRY_FILTERS = [
+    choice("engine", models.Run.Engine.values),
+    text("dataset_key"),
+    text("recipe"),
+    OpenApiParameter("model", str, description="Family, and size or weights, as in `gemma3 tiny`."),
+    text("tag"),
+]
+
 AFTER = OpenApiParameter("after", int, description="Byte offset: `next` of the answer before.")
 
 STEP = OpenApiParameter("step", int, description="An update; `row` asks for one row's losses over time instead.")
@@ -231,6 +241,33 @@ class Verdict(Decision):
     noise_floor = NoiseFloor(allow_null=True, help_text="Null where it was not measured.")
 
 
+class _Tally(s.Serializer):
+    won = s.IntegerField()
+    lost = s.IntegerField()
+    kept = s.IntegerField()
+    difference = s.FloatField()
+    interval = s.ListField(child=s.FloatField())
+    p_value = s.FloatField()
+
+
+class _WorsePart(_Tally):
+    name = s.CharField()
+    p_value = s.FloatField(help_text="After Holm's correction.")
+
+
+class _Said(_Tally):
+    passed = s.BooleanField()
+    reason = s.CharField(help_text="One sentence.")
+    margin = s.FloatField(help_text="Points that are let pass.")
+    worse = _WorsePart(many=True)
+
+
+class Gate(_Said):
+    base = s.UUIDField()
+    other = s.UUIDField()
+    evalset = s.UUIDField()
+
+
 class _Event(s.Serializer):
     from_status = s.CharField()
     to_status = s.CharField()
@@ -245,8 +282,46 @@ class RunPagination(s.Serializer):
     next_offset = s.IntegerField(allow_null=True)
 
 
-class Standing(Run):
-    rank = s.IntegerField()
+class _Score(s.Serializer):
+    right = s.IntegerField()
+    scored = s.IntegerField()
+    score = s.FloatField()
+    interval = s.ListField(child=s.FloatField())
+    judges = s.DictField(child=s.CharField(), help_text="Name and version.")
+
+
+class Record(_Score):
+    run = s.UUIDField()
+    name = s.CharField()
+    dataset_key = s.CharField()
+    engine = s.ChoiceField(models.Run.Engine.choices)
+    recipe = s.CharField()
+    model = s.CharField()
+    launched_at = s.DateTimeField()
+    baseline = s.BooleanField(help_text="Whether others are held against it now.")
+    baseline_since = s.ListField(child=s.DateTimeField(), help_text="Whenever it was made the baseline.")
+    gate = _Said(allow_null=True)
+    why = s.CharField(help_text="Why the gate says nothing.")
+
+
+class _Clean(s.Serializer):
+    right = s.IntegerField(allow_null=True)
+    scored = s.IntegerField(allow_null=True)
+    score = s.FloatField(allow_null=True, help_text="Over the items that are not given away; null when not known.")
+    interval = s.ListField(child=s.FloatField(), allow_null=True)
+
+
+class _Exposure(s.Serializer):
+    checked = s.BooleanField(help_text="Whether its dataset was ever held against these items.")
+    given_away = s.IntegerField(allow_null=True, help_text="Items that train rows of its dataset give away.")
+    clean = _Clean()
+
+
+class Standing(Run, _Score):
+    rank = s.IntegerField(help_text="Among those that the same version judged.")
+    tied = s.BooleanField(help_text="Whether another has the same rank.")
+    contamination = _Exposure()
+    baseline = s.BooleanField(help_text="Whether others are held against it now.")
 
 
 def _growing(name: str, child: s.Field) -> s.Serializer:
@@ -261,7 +336,6 @@ def _all(name: str, row: s.Serializer) -> s.Serializer:
 Points = _growing("RunPoints", s.DictField())
 Lines = _growing("RunLines", s.CharField())
 Events = _all("RunEvents", _Event(many=True))
-Standings = _all("Standings", Standing(many=True))
 _Size = inline_serializer("ArtifactSize", {"files": s.IntegerField(), "bytes": s.IntegerField()})
 Artifacts = inline_serializer(
     "RunArtifacts",
@@ -284,6 +358,7 @@ Removals = _all(
             "bytes": s.IntegerField(),
             "predictions": s.IntegerField(),
             "held_by": inline_serializer("RunHolder", _Holder, many=True),
+            "baseline_of": s.UUIDField(allow_null=True, help_text="The evalset whose runs are held against it."),
         },
         many=True,
     ),

@@ -6,10 +6,12 @@ from runs import services
 from runs.api import causes as causes_api
 from runs.api import exports as exports_api
 from runs.api import files as files_api
+from runs.api import history as history_api
+from runs.api import leaderboard as leaderboard_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
 from runs.api import runs as runs_api
-from runs.views import answers, causes, comparison, datasets, evalsets, exports, ledger, runs
+from runs.views import answers, causes, comparison, datasets, evalsets, exports, history, leaderboard, ledger, runs
 
 
 def action(name: str, service) -> list:
@@ -40,7 +42,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/predictions/<int:item_id>/promote/", causes.promote, name="prediction_promote"),
     path("runs/<uuid:run_id>/ledger/", ledger.ledger, name="run_ledger"),
     path("runs/<uuid:run_id>/artifacts/<path:name>", runs.artifact, name="run_artifact"),
-    path("leaderboard/", comparison.leaderboard, name="leaderboard"),
+    path("evalsets/<uuid:evalset_id>/history/", history.history, name="evalset_history"),
+    path("leaderboard/", leaderboard.leaderboard, name="leaderboard"),
     path("traces/<uuid:trace_id>/losses/", ledger.trace_losses, name="trace_losses"),
     path("evalsets/<uuid:evalset_id>/runs/", evalsets.evalset_runs, name="evalset_runs"),
     path("datasets/<str:key>/plan/", datasets.dataset_plan, name="dataset_plan"),
@@ -69,12 +72,15 @@ urlpatterns = [
     ),
     path("api/runs/<uuid:run_id>/clone", runs_api.RunClone.as_view(), name="api_run_clone"),
     path("api/runs/<uuid:run_id>/removal", runs_api.RunRemoval.as_view(), name="api_run_removal"),
-    path("api/leaderboard", results_api.Leaderboard.as_view(), name="api_leaderboard"),
+    path("api/runs/<uuid:run_id>/gate", history_api.RunGate.as_view(), name="api_run_gate"),
+    path("api/evalsets/<uuid:evalset_id>/history", history_api.EvalsetHistory.as_view(), name="api_evalset_history"),
+    path("api/leaderboard", leaderboard_api.Leaderboard.as_view(), name="api_leaderboard"),
     *action("cancel", services.cancel_run),
     *action("retry", services.retry_run),
     *action("resume", services.resume_run),
     *action("evaluate", services.evaluate_run),
     *action("replay", services.replay_run),
+    *action("baseline", services.set_baseline),
     *action("archive", services.archive_run),
     *action("unarchive", services.unarchive_run),
     removal("purge", services.purge_run),

@@ -82,12 +82,3 @@ class RunsCompare(APIView):
                 **found.decided.to_dict(),
             }
         )
-
-
-class Leaderboard(APIView):
-    @extend_schema(parameters=[schemas.text("evalset", required=True)], responses=schemas.Standings)
-    def get(self, request: Request) -> Response:
-        """Completed runs on one evalset. Runs of the same rank are not told apart by their intervals."""
-        only_known(request.query_params, {"evalset"})
-        standings = services.leaderboard(evalset=services.find_evalset(request.query_params.get("evalset")))
-        return Response({"data": [{"rank": standing.rank, **standing.run.to_dict()} for standing in standings]})

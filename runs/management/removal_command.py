@@ -37,6 +37,7 @@ class RemovalCommand(BaseCommand):
 def row(preview: dict[str, Any]) -> str:
     """One line of a table of what goes."""
     held = "; ".join(f"held by {holder['name']} ({holder['id']})" for holder in preview["held_by"])
+    held = held or ("the baseline of its evalset" if preview["baseline_of"] else "")
     answers = f"{preview['predictions']:,} answers" if preview["predictions"] else ""
     figures = f"{preview['files']:>6,} files  {filesizeformat(preview['bytes']).replace(chr(160), ' '):>10}"
     return "  ".join(filter(None, (str(preview["id"]), figures, answers, preview["name"], held)))

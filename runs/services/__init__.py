@@ -11,7 +11,8 @@ from runs.services.actions import (
     resume_run,
     retry_run,
 )
-from runs.services.comparing import RunComparison, Standing, compare_runs, config_difference, leaderboard
+from runs.services.baselines import set_baseline
+from runs.services.comparing import RunComparison, compare_runs, config_difference
 from runs.services.describing import MAX_NOTES, describe_run, tag_run, untag_run
 from runs.services.disposing import (
     Preview,
@@ -24,7 +25,10 @@ from runs.services.disposing import (
     unarchive_run,
 )
 from runs.services.finding import find_evalset, find_run
+from runs.services.gating import Gated, baseline_of, gate_run
+from runs.services.history import History, Record, history
 from runs.services.launching import MAX_NAME, absent_engines, launch_run, plan_run
+from runs.services.leaderboard import Leaderboard, Standing, leaderboard
 from runs.services.promoting import Promotion, generated, promote_prediction, split_of_item
 
 __all__ = [
@@ -33,12 +37,17 @@ __all__ = [
     "RESUMED",
     "RETRIED",
     "TRAINED",
+    "Gated",
+    "History",
+    "Leaderboard",
     "Preview",
     "Promotion",
+    "Record",
     "RunComparison",
     "Standing",
     "absent_engines",
     "archive_run",
+    "baseline_of",
     "cancel_run",
     "clone_run",
     "compare_runs",
@@ -48,7 +57,9 @@ __all__ = [
     "evaluate_run",
     "find_evalset",
     "find_run",
+    "gate_run",
     "generated",
+    "history",
     "launch_run",
     "leaderboard",
     "plan_run",
@@ -60,6 +71,7 @@ __all__ = [
     "resume_run",
     "retry_run",
     "runs_to_purge",
+    "set_baseline",
     "split_of_item",
     "tag_run",
     "unarchive_run",

@@ -1,10 +1,9 @@
-"""Runs beside each other: two on the same items, all on one evalset, what differs in two configs."""
+"""Two runs beside each other: on the same items, and what differs in their configs."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from datasets_app.models import EvalSet
 from runs import noise, verdicts
 from runs.models import Evaluation, Run
 from training.config import TrainConfig
@@ -13,14 +12,6 @@ from training.errors import Invalid
 from training.inputs import flat
 from training.results import Comparison, compare
 from tunixrt.lib.errors import Conflict, Rule
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A run's place among those examined on the same items: one more than the number of runs surely better."""
-
-    rank: int
-    run: Run
 
 
 @dataclass(frozen=True)
@@ -41,20 +32,6 @@ def compare_runs(*, base: Run, other: Run) -> RunComparison:
         raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
     decided = verdicts.decide(before, after, base.evalset, noise=noise.floor_between(base, other))
     return RunComparison(base, other, config_difference(base, other), compare(before, after), decided)
-
-
-def leaderboard(*, evalset: EvalSet) -> list[Standing]:
-    """Completed runs on exactly these items, the newest of each dataset, engine and config; best first.
-
-    A run is surely better when its whole interval lies above the other's: intervals that overlap are a tie.
-    """
-    newest: dict[tuple, Run] = {}
-    for run in Run.objects.examined_on(evalset).shown().with_tags().newest_first():
-        newest.setdefault((run.dataset_id, run.engine, run.config_sha256), run)
-    scored = [run for run in newest.values() if run.metrics["answer_correctness"] is not None]
-    runs = sorted(scored, key=lambda run: -run.metrics["answer_correctness"])
-    spans = {run.pk: run.metrics["answer_correctness_interval"] for run in runs}
-    return [Standing(1 + sum(low > spans[run.pk][1] for low, _ in spans.values()), run) for run in runs]
 
 
 def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:

@@ -12,9 +12,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from datasets_app.models import EvalSet
 from runs import tasks
 from runs.artifacts import Size, measure
-from runs.models import Prediction, Run
+from runs.models import Baseline, Prediction, Run
 from runs.removal import LARGE
 from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import enqueue, perform
@@ -33,6 +34,11 @@ class Preview:
     size: Size
     predictions: int = 0
     held_by: list[Run] = field(default_factory=list)
+    baseline_of: EvalSet | None = None  # whose other runs are held against it
+
+    @property
+    def is_held(self) -> bool:
+        return bool(self.held_by or self.baseline_of)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -43,6 +49,7 @@ class Preview:
             "bytes": self.size.bytes,
             "predictions": self.predictions,
             "held_by": [{"id": run.pk, "name": run.name, "status": run.status} for run in self.held_by],
+            "baseline_of": self.baseline_of.pk if self.baseline_of else None,
         }
 
 
@@ -61,7 +68,7 @@ def preview_removal(*, run: Run, removal: str) -> Preview:
         held_by = run.children.open().filter(origin__in=NEEDS_CHECKPOINT)
         return Preview(run, removal, measure(run.directory / LARGE), held_by=list(held_by))
     predictions = Prediction.objects.filter(evaluation__run=run).count()
-    return Preview(run, removal, measure(run.directory), predictions, list(run.children.all()))
+    return Preview(run, removal, measure(run.directory), predictions, list(run.children.all()), _held_against(run))
 
 
 def purge_run(*, run: Run, by=None) -> Run:
@@ -76,7 +83,8 @@ def purge_run(*, run: Run, by=None) -> Run:
 
 
 def delete_run(*, run: Run, by=None) -> Run | None:
-    """Removes a closed run with all its files, examinations and answers. Raises Conflict when runs came from it.
+    """Removes a closed run with all its files, examinations and answers. Raises Conflict when runs came from it, or
+    others are held against it: without it, an earlier baseline would be back and nobody told.
 
     None when it is gone, the run while a worker is still at it.
     """
@@ -116,11 +124,17 @@ def require_checkpoints(run: Run) -> None:
 
 def hold(parent: Run, origin: str) -> None:
     """Keeps removals away from the parent of a new run until the transaction ends. Raises Conflict if one was first."""
-    held = Run.objects.select_for_update().filter(pk=parent.pk).exclude(removal=DELETE).first()
-    if held is None:
-        raise Conflict(f"{parent} is being deleted.", code="deleted")
+    held = lock_kept(parent)
     if origin in NEEDS_CHECKPOINT:
         require_checkpoints(held)
+
+
+def lock_kept(run: Run) -> Run:
+    """The run as it is now, which no removal takes until the transaction ends. Raises Conflict if one was first."""
+    kept = Run.objects.with_dataset().select_for_update(of=("self",)).filter(pk=run.pk).exclude(removal=DELETE).first()
+    if kept is None:
+        raise Conflict(f"{run} is being deleted.", code="deleted")
+    return kept
 
 
 def _remove(run: Run, removal: str, done: str, by, **fields: Any) -> Run | None:
@@ -159,10 +173,21 @@ def _require_free(run: Run, removal: str, done: str) -> None:
         raise Conflict(f"{run} is {run.state}: it cannot be {done}. Cancel it first.", code="wrong_state")
     if run.removal not in ("", removal):
         raise Conflict(f"The {run.removal} of {run} has not come to its end. Ask for that again.", code="wrong_state")
-    if held_by := preview_removal(run=run, removal=removal).held_by:
-        names = ", ".join(f"{holder} ({holder.pk}, {holder.state})" for holder in held_by)
+    preview = preview_removal(run=run, removal=removal)
+    if preview.held_by:
+        names = ", ".join(f"{holder} ({holder.pk}, {holder.state})" for holder in preview.held_by)
         reason = "its checkpoints are needed by" if removal == PURGE else "it is the parent of"
         raise Conflict(f"{run} cannot be {done}: {reason} {names}.", code="held")
+    if preview.baseline_of:
+        told = f"{run} is the baseline of {preview.baseline_of}"
+        raise Conflict(f"{told}: make another run the baseline before it is {done}.", code="baseline")
+
+
+def _held_against(run: Run) -> EvalSet | None:
+    """The evalset whose baseline the run is now, if other runs were examined on it."""
+    baseline = Baseline.objects.of(run.evalset)
+    others = Run.objects.examined_on(run.evalset).exclude(pk=run.pk)
+    return run.evalset if baseline and baseline.run_id == run.pk and others.exists() else None
 
 
 def _show(run: Run, shown: bool, by) -> Run:

@@ -1,11 +1,10 @@
-"""Pages of runs beside each other."""
+"""The page of two runs beside each other."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from datasets_app.models import EvalSet
-from runs import panels, services
+from runs import panels
 from runs.models import Run
 
 
@@ -20,15 +19,3 @@ def compare(request: HttpRequest) -> HttpResponse:
         context |= panels.comparison(base, other, request.GET)
     context["recent"] = Run.objects.completed().shown().newest_first()[:50]
     return render(request, "runs/compare.html", context)
-
-
-@require_safe
-def leaderboard(request: HttpRequest) -> HttpResponse:
-    """Runs ranked on one evalset: the one asked for, else that of the newest completed run."""
-    evalsets = EvalSet.objects.filter(runs__in=Run.objects.completed().shown()).distinct()
-    chosen = panels.find_evalset(request.GET.get("evalset", ""))
-    newest = Run.objects.completed().shown().with_dataset().newest_first().first()
-    evalset = chosen or (newest.evalset if newest else None)
-    standings = services.leaderboard(evalset=evalset) if evalset else []
-    context = {"room": "leaderboard", "evalsets": evalsets, "evalset": evalset, "standings": standings}
-    return render(request, "runs/leaderboard.html", context)

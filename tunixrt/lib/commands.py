@@ -19,8 +19,10 @@ class Command(BaseCommand):
 
     `run` returns what `--json` prints (a dict); without `--json`, `show` turns it into lines for a person. An empty
     one means that `run` has written the answer itself.
-    Exit codes: 0 done, 1 failed, 2 wrong use (argparse's own), 3 the gate said no.
+    Exit codes: 0 done, 1 failed, 2 wrong use (argparse's own), 3 the gate said no; `run` may set another than 0.
     """
+
+    exit_code = DONE
 
     def add_options(self, parser) -> None:
         """The command's own arguments."""
@@ -50,6 +52,8 @@ class Command(BaseCommand):
         else:
             for line in self.show(result):
                 self.stdout.write(line)
+        if self.exit_code:
+            sys.exit(self.exit_code)
 
     def fail(self, code: str, lines: list[str], errors: list[dict], as_json: bool) -> None:
         if as_json:

@@ -31,6 +31,12 @@ def interval(pair: list[float] | None) -> str:
 
 
 @register.filter
+def across(share: float) -> str:
+    """Where a share stands on a drawing that is 100 wide."""
+    return f"{100 * share:.1f}"
+
+
+@register.filter
 def points(share: float) -> str:
     """A difference of two shares in percentage points: 0.645 → "+64.5", with the minus of typesetters."""
     return f"{100 * share:+.1f}".replace("-", "−")

@@ -1,10 +1,9 @@
-import sys
 import time
 from collections.abc import Iterable
 
 from runs.models import Run
 from runs.services import find_run, replay_run
-from tunixrt.lib.commands import GATE_SAID_NO, ProgressLine
+from tunixrt.lib.commands import DONE, GATE_SAID_NO, ProgressLine
 from tunixrt.lib.commands import Command as BaseCommand
 from tunixrt.lib.errors import Refused
 
@@ -22,14 +21,8 @@ class Command(BaseCommand):
             self.wait(run)
             if run.replay is None:
                 raise Refused(f"The replay {run.pk} is {run.state}: {run.error}")
-            self.exit_code = 0 if run.replay["same"] else GATE_SAID_NO
+            self.exit_code = DONE if run.replay["same"] else GATE_SAID_NO
         return run.to_dict()
-
-    def handle(self, *args, **options) -> None:
-        self.exit_code = 0
-        super().handle(*args, **options)
-        if self.exit_code:
-            sys.exit(self.exit_code)
 
     def wait(self, run: Run) -> None:
         line = ProgressLine(self.stderr, "replaying", None)
