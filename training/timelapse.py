@@ -152,7 +152,8 @@ def expected_share(exams: Sequence[Exam]) -> float | None:
 
     The choice is made again on items drawn with replacement, and its share counted on those that were not drawn:
     Tsamardinos, Greasidou and Borboudakis (2018), "Bootstrapping the out-of-sample predictions for efficient and
-    accurate cross-validation", Machine Learning 107:1895-1922. Made on fewer items, the choice is rather worse: careful.
+    accurate cross-validation", Machine Learning 107:1895-1922. A choice made on fewer items is the worse one, so this
+    errs on the careful side.
     """
     n = exams[0].n_scored
     if n == 0:
