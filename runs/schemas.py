@@ -101,6 +101,8 @@ class Plan(s.Serializer):
     tokens = s.IntegerField(help_text="Of the whole run.")
     memory_bytes = s.IntegerField(help_text="Of the process at its peak, within some tenths.")
     memory = s.DictField(child=s.IntegerField(), help_text="What takes how many bytes; see docs/scale.md.")
+    checkpoints = s.IntegerField(help_text="On the disk at once, at most; with eval.checkpoints all, until examined.")
+    checkpoint_bytes = s.IntegerField(help_text="All of them together.")
     seconds = s.FloatField(allow_null=True, help_text="At the pace of the newest run that computed alike.")
 
 

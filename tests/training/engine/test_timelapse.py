@@ -113,6 +113,13 @@ def test_all_checkpoints_stay_until_they_were_examined_and_then_the_chosen_one_d
     assert load_model(examined / "checkpoints" / str(best)).step == best
 
 
+def test_the_plan_knew_how_many_there_would_be_and_how_large(trained):
+    plan = json.loads((trained / "plan.json").read_text())
+    files = [file for file in (trained / "checkpoints" / "240").rglob("*") if file.is_file()]
+    assert plan["checkpoints"] == len(STEPS)
+    assert 0.9 < len(STEPS) * sum(file.stat().st_size for file in files) / plan["checkpoint_bytes"] < 1.2
+
+
 def test_the_chosen_checkpoint_is_exported_as_weights(examined, tmp_path, monkeypatch):
     monkeypatch.setattr("training.exporting.start_jax", lambda device: None)  # it runs already
     chosen = examined / "checkpoints" / str(summary(examined)["best_step"])
