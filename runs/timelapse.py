@@ -1,14 +1,17 @@
 """A run at each of its checkpoints: its answers to the same items, from the first to the last (docs/timelapse.md)."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from runs.models import Evaluation, Prediction, Run
 from training.examinations import Examined, read_examined
 from training.timelapse import Best, Change, Exam, best_of, changes, forgotten
 from tunixrt.lib.errors import Refused
+
+REMEMBERED = 8  # runs whose right answers a process keeps
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def time_lapse(run: Run) -> TimeLapse | None:
     evaluations = list(run.evaluations.current().order_by("checkpoint_step"))
     if "best_step" not in run.metrics or not evaluations:
         return None
-    exams = [_exam(evaluation, right) for evaluation, right in _right(evaluations)]
+    right = _right(tuple(evaluation.pk for evaluation in evaluations))
+    exams = [_exam(evaluation, right[evaluation.pk]) for evaluation in evaluations]
     best, gone = best_of(exams), forgotten(exams)
     moments = [
         Moment(evaluation, change, stage_of(evaluation), change.exam == best.chosen)
@@ -113,13 +117,14 @@ def headline(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _right(evaluations: Sequence[Evaluation]) -> Iterator[tuple[Evaluation, frozenset[int]]]:
-    """Each examination with the items that were right, all in one query."""
+@lru_cache(REMEMBERED)  # rows that are current never change: an examination that is repeated has rows of its own
+def _right(evaluations: tuple[UUID, ...]) -> dict[UUID, frozenset[int]]:
+    """The items that were right, by examination, all in one query."""
     rows = Prediction.objects.filter(evaluation__in=evaluations, correct=True).order_by()
-    right: dict[Any, set[int]] = defaultdict(set)
+    right: dict[UUID, set[int]] = {pk: set() for pk in evaluations}
     for evaluation, item in rows.values_list("evaluation", "item"):
         right[evaluation].add(item)
-    yield from ((evaluation, frozenset(right[evaluation.pk])) for evaluation in evaluations)
+    return {pk: frozenset(items) for pk, items in right.items()}
 
 
 def _exam(evaluation: Evaluation, right: frozenset[int]) -> Exam:
