@@ -42,7 +42,7 @@ class TimeLapse:
 
     moments: list[Moment]
     best: Best
-    forgotten: Mapping[int, int]  # the newest step at which it was right, the latest first
+    forgotten: Mapping[Any, int]  # the newest step at which it was right, the latest first
     expected: float | None  # share right to expect of the chosen one on other items
 
 
