@@ -101,6 +101,8 @@ class Plan(s.Serializer):
     tokens = s.IntegerField(help_text="Of the whole run.")
     memory_bytes = s.IntegerField(help_text="Of the process at its peak, within some tenths.")
     memory = s.DictField(child=s.IntegerField(), help_text="What takes how many bytes; see docs/scale.md.")
+    checkpoints = s.IntegerField(help_text="On the disk at once, at most; with eval.checkpoints all, until examined.")
+    checkpoint_bytes = s.IntegerField(help_text="All of them together.")
     seconds = s.FloatField(allow_null=True, help_text="At the pace of the newest run that computed alike.")
 
 
@@ -233,12 +235,33 @@ class Decision(s.Serializer):
     slices = Slice(many=True)
 
 
+class Step(Evaluation):
+    won = s.IntegerField(help_text="Items right here and not at the checkpoint before.")
+    lost = s.IntegerField(help_text="Items right at the checkpoint before and not here.")
+    best = s.BooleanField(help_text="Whether it is the chosen one.")
+
+
+class Best(s.Serializer):
+    checkpoint_step = s.IntegerField()
+    last_step = s.IntegerField()
+    won = s.IntegerField(help_text="Items right at the chosen checkpoint and not at the last.")
+    lost = s.IntegerField()
+    p_value = s.FloatField()
+    p_adjusted = s.FloatField(help_text="The p with the choice among several accounted for.")
+    told_apart = s.BooleanField()
+    expected_correctness = s.FloatField(allow_null=True, help_text="Of the chosen one, on items it was not chosen by.")
+
+
 class Verdict(Decision):
     evalset = s.UUIDField()
     before = Evaluation()
     after = Evaluation()
     comparison = Change()
     noise_floor = NoiseFloor(allow_null=True, help_text="Null where it was not measured.")
+    best_step = s.IntegerField(allow_null=True, help_text="The checkpoint chosen by its answers; null if none was.")
+    best = Best(allow_null=True)
+    steps = Step(many=True, help_text="All checkpoints, where the run's config says eval.checkpoints.")
+    forgotten = s.IntegerField(help_text="Items right at some checkpoint and not at the last.")
 
 
 class _Tally(s.Serializer):

@@ -11,7 +11,19 @@ from runs.api import leaderboard as leaderboard_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
 from runs.api import runs as runs_api
-from runs.views import answers, causes, comparison, datasets, evalsets, exports, history, leaderboard, ledger, runs
+from runs.views import (
+    answers,
+    causes,
+    comparison,
+    datasets,
+    evalsets,
+    exports,
+    history,
+    leaderboard,
+    ledger,
+    runs,
+    timelapse,
+)
 
 
 def action(name: str, service) -> list:
@@ -40,6 +52,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/predictions/<int:item_id>/", answers.prediction, name="prediction_detail"),
     path("runs/<uuid:run_id>/predictions/<int:item_id>/nearest/", causes.nearest, name="prediction_nearest"),
     path("runs/<uuid:run_id>/predictions/<int:item_id>/promote/", causes.promote, name="prediction_promote"),
+    path("runs/<uuid:run_id>/items/", timelapse.changed_items, name="changed_items"),
+    path("runs/<uuid:run_id>/items/<int:item_id>/", timelapse.item_over_time, name="item_over_time"),
     path("runs/<uuid:run_id>/ledger/", ledger.ledger, name="run_ledger"),
     path("runs/<uuid:run_id>/artifacts/<path:name>", runs.artifact, name="run_artifact"),
     path("evalsets/<uuid:evalset_id>/history/", history.history, name="evalset_history"),

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from datasets_app.models import EvalSet
+from runs import timelapse
 from runs.models import Evaluation, Prediction, Run
 from training import decision
 from training.decision import Decided
@@ -31,11 +32,11 @@ def store(run: Run) -> None:
     if summary["evalset_sha256"] != run.evalset.sha256:
         raise Refused("The examination's file is about another evalset.", code="evalset_changed")
     run.evaluations.filter(status=Evaluation.Status.LOADING).delete()  # of an attempt that was cut off
-    loaded = [_load(run, stage, run.directory / name, summary) for stage, name in STAGES.items()]
+    loaded = [_load(run, *part) for part in _parts(run, summary)]
     with transaction.atomic():
         run.evaluations.current().update(status=Evaluation.Status.REPLACED)
         run.evaluations.filter(pk__in=loaded).update(status=Evaluation.Status.COMPLETED)
-        run.keep_metrics(headline(summary))
+        run.keep_metrics(headline(summary) | timelapse.headline(summary))
 
 
 def headline(summary: dict[str, Any]) -> dict[str, Any]:
@@ -86,17 +87,25 @@ def before_and_after(run: Run) -> BeforeAfter | None:
     return BeforeAfter(before, after, compare(*rows), decide(*rows, run.evalset))
 
 
-def _load(run: Run, stage: str, path: Path, summary: dict[str, Any]) -> Any:
+def _parts(run: Run, summary: dict[str, Any]) -> Iterator[tuple[str, Path, dict[str, Any]]]:
+    """Stage, rows and figures of each examination."""
+    figures = {Evaluation.Stage.BEFORE: {**summary, **summary["before"], "checkpoint_step": 0}}
+    for stage, name in STAGES.items():
+        yield str(stage), run.directory / name, figures.get(stage, summary)
+    for examined in timelapse.between(run, summary):
+        yield str(Evaluation.Stage.STEP), examined.path, examined.summary
+
+
+def _load(run: Run, stage: str, path: Path, figures: dict[str, Any]) -> Any:
     rows = read_results(path)
-    figures = summary if stage == Evaluation.Stage.AFTER else summary["before"]
     evaluation = Evaluation.objects.create(
         run=run,
         evalset=run.evalset,
         stage=stage,
-        checkpoint_step=summary["checkpoint_step"] if stage == Evaluation.Stage.AFTER else 0,
+        checkpoint_step=figures["checkpoint_step"],
         metrics=figures["metrics"],
         intervals=figures["intervals"],
-        judges=summary["judges"],
+        judges=figures["judges"],
         correct_count=sum(row["correct"] is True for row in rows),
         scored_count=sum(row["correct"] is not None for row in rows),
     )

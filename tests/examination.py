@@ -16,7 +16,7 @@ def write_files(
     directory: Path, items: list[dict], *, recipe: str, before: Right, after: Right, step: int, **about: Any
 ) -> None:
     """Rows, report and, last, the summary; `about` is what it says of run and evalset."""
-    stages = [[_row(item, recipe, right(i)) for i, item in enumerate(items)] for right in (before, after)]
+    stages = [answered(items, recipe, right) for right in (before, after)]
     for name, rows in zip(("before", "after"), stages, strict=True):
         write_atomic(directory / f"eval_{name}.jsonl", "".join(canonical_json(row) + "\n" for row in rows))
     earlier, later = map(summarise, stages)
@@ -33,6 +33,11 @@ def write_files(
     }
     write_atomic(directory / "delta_report.md", delta_report(*stages, title="test", items=items))
     write_json_atomic(directory / "eval.json", summary)
+
+
+def answered(items: list[dict], recipe: str, right: Right) -> list[dict]:
+    """The rows of one stage."""
+    return [_row(item, recipe, right(i)) for i, item in enumerate(items)]
 
 
 def _row(item: dict, recipe: str, right: bool) -> dict:

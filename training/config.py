@@ -185,6 +185,7 @@ class EvalConfig:
     top_k: int | None = _option(None, _whole(1, 1_000_000))  # draw among the k likeliest
     top_p: float = _option(1.0, _number(1e-6, 1.0))  # draw among the likeliest that hold this much probability
     samples: int = _option(3, _whole(0, 20))  # held-out questions asked again at each checkpoint
+    checkpoints: bool = _option(False, _flag)  # after training, examine every checkpoint and not two alone
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from training.config import TrainConfig
 from training.engine.runtime import DEVICES, start_jax
 from training.errors import Fault, Invalid
 from training.evalsets import read_evalset
+from training.examinations import write_rows
 from training.shapes import OWN_FAMILY
 
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     items = read_evalset(options.evalset)
     start_jax(options.device)
-    from training.engine.evaluate import examine, load_model, write_rows  # jax may only start once its device is chosen
+    from training.engine.evaluate import examine, load_model  # jax may only start once its device is chosen
 
     model = load_model(options.checkpoint)
     model = replace(model, config=_with_choice(model.config, options))

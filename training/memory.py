@@ -66,7 +66,7 @@ def run_memory(config: TrainConfig, shape: ModelShape, *, engine: str = JAX, dev
         activations=computed * at_once * config.data.max_length * _alive(config, shape, engine),
         gathered=computed * whole if fsdp > 1 or computed < FLOAT32 else 0,
         batch=2 * PLACE_BYTES * config.batch_size * config.data.max_length,
-        snapshot=2 * (1 + MOMENTS) * FLOAT32 * trained,  # a copy, and what its writer holds of it
+        snapshot=2 * saved_bytes(trained),  # a copy, and what its writer holds of it
         runtime=RUNTIME_BYTES,
     )
 
@@ -75,6 +75,11 @@ def trained_parameters(config: TrainConfig, shape: ModelShape) -> int:
     """How many numbers get gradients and moments and are saved: the model's, or only its adapters'."""
     lora = config.model.lora
     return adapter_count(shape, lora.rank, lora.targets) if lora else parameter_count(shape)
+
+
+def saved_bytes(trained: int) -> int:
+    """What a checkpoint takes: the trained parameters and their moments."""
+    return (1 + MOMENTS) * FLOAT32 * trained
 
 
 def require_memory(needed: Memory, there: int | None, *, device: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from training.config import MAX_UPDATES, DataConfig, TrainConfig
 from training.engines import JAX
 from training.errors import Fault, Invalid, echo
-from training.memory import Memory, run_memory, trained_parameters
+from training.memory import Memory, run_memory, saved_bytes, trained_parameters
 from training.packing import Example, PackedData, encode_example
 from training.published import TOKENIZER_FILE, find_weights
 from training.renderers import Row
@@ -46,6 +46,8 @@ class RunPlan:
     updates: int
     epochs: float
     memory: Memory
+    checkpoints: int  # on the disk at once, at most
+    checkpoint_bytes: int  # all of them together
     seconds: float | None = None  # of training; known where runs were timed
 
     @property
@@ -117,9 +119,10 @@ def plan_prepared(
     shape = config.shape(prepared.tokenizer.vocab_size)
     updates = total_updates(config, data)
     places = config.batch_size * data.length
+    trained, sealed = trained_parameters(config, shape), checkpoints_at_once(config, updates)
     return RunPlan(
         parameters=parameter_count(shape),
-        trained_parameters=trained_parameters(config, shape),
+        trained_parameters=trained,
         vocab_size=shape.vocab_size,
         rows=dict(Counter(row["split"] for row in rows)),
         overlong=prepared.overlong,
@@ -128,7 +131,16 @@ def plan_prepared(
         updates=updates,
         epochs=updates * config.batch_size / data.sequences,
         memory=run_memory(config, shape, engine=engine, devices=devices),
+        checkpoints=sealed,
+        checkpoint_bytes=sealed * saved_bytes(trained),
     )
+
+
+def checkpoints_at_once(config: TrainConfig, updates: int) -> int:
+    """How many checkpoints lie on the disk together, the first among them, a new one until an older one may go."""
+    saving = config.checkpoint
+    every = 1 + -(-updates // saving.every)
+    return every if config.eval.checkpoints else min(every, 1 + saving.keep + saving.best + 1)
 
 
 def opening(plan: RunPlan) -> list[str]:

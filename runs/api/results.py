@@ -10,7 +10,8 @@ from rest_framework.views import APIView
 
 from runs import noise, schemas, services, verdicts
 from runs.api.asked import choice, get_run
-from runs.models import Evaluation, Prediction
+from runs.models import Prediction
+from runs.timelapse import stages_of, steps
 from tunixrt.lib.api import only_known
 from tunixrt.lib.errors import Conflict
 from tunixrt.lib.pagination import WINDOW, page
@@ -20,7 +21,8 @@ from tunixrt.lib.schemas import WINDOW_PARAMETERS, listing
 class RunEvaluation(APIView):
     @extend_schema(responses=schemas.Verdict)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """The present examination, before and after, how the two differ, what that decides, and where."""
+        """The present examination, before and after, how the two differ, what that decides, and where; with a
+        time-lapse, each checkpoint."""
         run = get_run(run_id)
         found = verdicts.before_and_after(run)
         if found is None:
@@ -34,6 +36,7 @@ class RunEvaluation(APIView):
                 "comparison": found.comparison.to_dict(),
                 **found.decided.to_dict(),
                 "noise_floor": floor.to_dict() if floor else None,
+                **steps(run),
             }
         )
 
@@ -42,7 +45,7 @@ class RunPredictions(APIView):
     @extend_schema(
         parameters=[
             *WINDOW_PARAMETERS,
-            schemas.choice("stage", Evaluation.Stage.values),
+            schemas.text("stage"),
             schemas.choice("correct", ["true", "false"]),
             schemas.text("category"),
         ],
@@ -51,8 +54,11 @@ class RunPredictions(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         query = request.query_params
         only_known(query, WINDOW | {"stage", "correct", "category"})
-        stage = choice(query, "stage", Evaluation.Stage.values) or Evaluation.Stage.AFTER
-        rows: QuerySet = Prediction.objects.of_run(get_run(run_id), stage)
+        stages = stages_of(get_run(run_id))
+        stage = choice(query, "stage", list(dict.fromkeys([*verdicts.STAGES, *stages]))) or "after"
+        rows: QuerySet = Prediction.objects.none()
+        if stage in stages:
+            rows = stages[stage].predictions.select_related("item")
         if correct := choice(query, "correct", ["true", "false"]):
             rows = rows.filter(correct=correct == "true")
         if "category" in query:

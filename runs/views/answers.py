@@ -6,8 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from runs import panels
-from runs.models import Evaluation, Prediction
+from runs import panels, verdicts
+from runs.models import Prediction
+from runs.timelapse import stages_of
 from runs.views.finding import find_run_or_404
 from tunixrt.lib.windows import window
 
@@ -15,8 +16,9 @@ from tunixrt.lib.windows import window
 @require_safe
 def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = find_run_or_404(run_id)
-    stage = "before" if request.GET.get("stage") == "before" else "after"
-    rows = Prediction.objects.of_run(run, stage)
+    stages, asked = stages_of(run), request.GET.get("stage", "")
+    stage = asked if asked in stages else "after"
+    rows = stages[stage].predictions.select_related("item") if stage in stages else Prediction.objects.none()
     correct = {"true": True, "false": False}.get(request.GET.get("correct", ""))
     if correct is not None:
         rows = rows.filter(correct=correct)
@@ -28,12 +30,14 @@ def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "room": "runs",
         "run": run,
         "stage": stage,
+        "stages": stages,
+        "title": f"{stage} training" if stage in verdicts.STAGES else f"at step {stage}",
         "correct": correct,
         "outcome": outcome,
         "outcomes": [(name, name.replace("_", " ")) for name in panels.OUTCOMES],
         "window": found,
         "rows": [(row, panels.steps(row, run)) for row in found.rows],
-        "evaluation": run.evaluations.current().filter(stage=stage).first(),
+        "evaluation": stages.get(stage),
     }
     return render(request, "runs/predictions.html", context)
 
@@ -45,7 +49,7 @@ def prediction(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse
     item = get_object_or_404(run.evalset.items, pk=min(item_id, 2**63 - 1))
     answers = [
         (stage, row, panels.steps(row, run) if row else [])
-        for stage in Evaluation.Stage.values
+        for stage in verdicts.STAGES
         for row in [Prediction.objects.of_run(run, stage).filter(item=item).first()]
     ]
     return render(request, "runs/prediction.html", {"room": "runs", "run": run, "item": item, "answers": answers})

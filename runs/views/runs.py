@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from runs import exports, gate_panels, panels, services, watching
+from runs import exports, gate_panels, lapse_panels, panels, services, watching
 from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import FILTERS, filtered_runs
 from runs.forms import LaunchForm, initial_of
@@ -62,6 +62,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "tag": panels.shown_tag(run, job, request.GET),  # before anything is read: what is newer is news to the page
         "verdict": panels.verdict(run),
         "gate": gate_panels.gate_line(run),
+        "lapse": lapse_panels.shown(run),
         "events": run.events.select_related("created_by"),
         "artifacts": artifacts,
         "sizes": size_by_kind(artifacts),

@@ -1,19 +1,22 @@
 """Runs in the states that tests want. Only the child's work is left out: its files are written here instead."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from runs import verdicts
 from runs.models import Run
 from runs.services import launch_run
-from tests.examination import Right, write_files
+from tests.examination import Right, answered, write_files
+from training import timelapse
 from training.canonical import canonical_json
 from training.evalsets import read_evalset
-from training.files import append_line
+from training.examinations import write_examined
+from training.files import append_line, write_json_atomic
 from training.ledger import LOOK, append_looks, write_rows
 from training.record import write_record
+from training.results import summarise
 from tunixrt.jobs import work
 from tunixrt.jobs.models import Job
 
@@ -59,6 +62,29 @@ def write_examination(run: Run, *, before: Right, after: Right, step: int = 4) -
     about |= {"evalset": run.evalset.name, "evalset_sha256": run.evalset.sha256}
     items, recipe = read_evalset(run.evalset.path), run.config["data"]["recipe"]
     write_files(run.directory, items, recipe=recipe, before=before, after=after, step=step, **about)
+
+
+def lapsed(dataset, rights: Mapping[int, Right], **launch) -> Run:
+    """A completed run with a time-lapse: at each step it was right on the items whose index that step's Right takes."""
+    config = TINY | {"eval": TINY["eval"] | {"checkpoints": True}}
+    run = end(launch_run(dataset_key=dataset.key, config=config, **launch))
+    write_run_record(run)
+    write_time_lapse(run, rights)
+    verdicts.store(run)
+    return end(run)
+
+
+def write_time_lapse(run: Run, rights: Mapping[int, Right]) -> None:
+    """The files that an examination of each checkpoint leaves, the first and the last among them, with the last."""
+    steps = sorted(rights)
+    write_examination(run, before=rights[steps[0]], after=rights[steps[-1]], step=steps[-1])
+    found = {}
+    summary = json.loads((run.directory / "eval.json").read_bytes())
+    for step in steps:
+        rows = answered(read_evalset(run.evalset.path), run.config["data"]["recipe"], rights[step])
+        about = {**summary, **summarise(rows), "checkpoint_step": step}
+        found[step] = write_examined(run.directory, about, rows).exam
+    write_json_atomic(run.directory / "eval.json", summary | timelapse.summary([found[step] for step in steps]))
 
 
 def write_run_record(run: Run, **changes) -> None:

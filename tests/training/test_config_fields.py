@@ -361,3 +361,11 @@ def test_eval_samples(tmp_path):
     asked = config("eval.samples", 2)
     prompts = [Samples(c, SMALL_SHAPE, TOKENIZER, ROWS, run_dir=tmp_path, step=0).prompts for c in (asked, config())]
     assert [len(each) for each in prompts] == [2, 3]
+
+
+def test_eval_checkpoints(tmp_path):
+    thin = {"checkpoint": {"every": 1, "keep": 1}}
+    _, kept = run(config("eval.checkpoints", True, **thin), tmp_path / "all")
+    _, thinned = run(config(**thin), tmp_path / "thin")
+    assert kept == {"0", "1", "2", "3", "4", "5", "6"}  # until they were examined
+    assert thinned < kept

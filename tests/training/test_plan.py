@@ -94,3 +94,23 @@ def test_epochs_are_no_more_updates_than_steps_may_be(monkeypatch):
     )
     with pytest.raises(Invalid, match=r"^training\.epochs: are 6 updates of 1 sequences an epoch; at most 5 are done"):
         plan(many, [row("taught", "train")])
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "keep", "best", "examined", "together"),
+    [
+        (100, 10, 2, True, False, 5),  # the first, two newest, the best, and a new one until an older one goes
+        (100, 10, 2, False, False, 4),
+        (100, 10, 2, True, True, 11),
+        (95, 10, 2, True, True, 11),  # the last is saved whatever its number
+        (5, 10, 2, True, False, 2),
+    ],
+)
+def test_the_plan_counts_the_checkpoints_that_lie_on_the_disk(steps, every, keep, best, examined, together):
+    config = CONFIG.to_dict()
+    config["training"] |= {"epochs": None, "steps": steps}
+    config["checkpoint"] = {"every": every, "keep": keep, "best": best}
+    config["eval"]["checkpoints"] = examined
+    found = plan(TrainConfig.from_dict(config), ROWS)
+    assert found.checkpoints == together
+    assert found.checkpoint_bytes == together * 12 * found.parameters

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,12 +160,13 @@ def set_damaged_aside(directory: Path) -> list[int]:
     return damaged
 
 
-def thin_out(directory: Path, *, newest: int, best: bool) -> None:
-    """Deletes all steps but the first (step 0), the `newest` and, if `best`, the one with the lowest valid loss.
+def thin_out(directory: Path, *, newest: int, best: bool, besides: Iterable[int] = ()) -> None:
+    """Deletes all steps but the first (step 0), the `newest`, if `best` the one with the lowest valid loss, and those
+    named `besides`.
 
     Only call it after a newer one is sealed.
     """
-    kept = {0, *steps(directory)[-newest:]}
+    kept = {0, *steps(directory)[-newest:], *besides}
     if best:
         kept |= {int(path.name) for path in _best_first(directory)[:1]}
     for step in set(steps(directory)) - kept:

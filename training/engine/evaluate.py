@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,8 @@ import jax
 import numpy as np
 import optax
 
-from training import lifeline
-from training.canonical import canonical_json
-from training.config import LoraConfig, TrainConfig
+from training import lifeline, timelapse
+from training.config import CheckpointConfig, LoraConfig, TrainConfig
 from training.engine import checkpoint, lora
 from training.engine.choice import Choice
 from training.engine.model import Gemma3, Params, init_params
@@ -24,12 +24,27 @@ from training.engine.weights import initial_params
 from training.engines import require_tunix
 from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
-from training.files import write_atomic, write_json_atomic, write_lines_atomic
-from training.judges import JUDGES, clean_output, judge_output
+from training.examinations import (
+    Aside,
+    Examined,
+    earlier_results,
+    judge_versions,
+    publish,
+    write_examined,
+)
+from training.judges import clean_output, judge_output
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
-from training.record import CHECKPOINTS, TOKENIZER, describe_weights, read_record, recorded_shape
-from training.results import compare, decide, delta_report, summarise
+from training.record import (
+    CHECKPOINTS,
+    COMMON,
+    TOKENIZER,
+    code_version,
+    describe_weights,
+    read_record,
+    recorded_shape,
+)
+from training.results import summarise
 from training.shapes import OWN_FAMILY, ModelShape
 from training.tokenizer import Tokenizer
 
@@ -85,32 +100,80 @@ def examine(model: Model, items: Sequence[Item], progress: Progress = lambda don
 
 def examine_run(run_dir: Path, items: Sequence[Item], *, evalset: str, step: int | None = None) -> None:
     """Examines a run's first and newest checkpoint and writes eval_before.jsonl, eval_after.jsonl, eval.json and
-    delta_report.md; with a `step`, that checkpoint alone, into eval_step_<n>.jsonl and .json.
+    delta_report.md; where its config says `eval.checkpoints`, every sealed one, and files for each besides. With a
+    `step`, that checkpoint alone, into eval_step_<n>.jsonl and .json.
 
-    Raises Invalid when a checkpoint is missing or damaged.
+    One that was cut off is gone on with. Only the process that holds the run's lock may call it. Raises Invalid when a
+    checkpoint is missing or damaged.
     """
     checkpoints, began = run_dir / CHECKPOINTS, time.monotonic()
-    wanted = [checkpoints / "0", checkpoints] if step is None else [checkpoints / str(step)]
-    stages: list[tuple[Model, list[dict[str, Any]]]] = []
-    for stage, path in enumerate(wanted):
-        model = load_model(path)
-        lifeline.emit("phase", message=f"examining step {model.step}")
-        rows = examine(model, items, _progress(stage * len(items), len(wanted) * len(items)))
-        stages.append((model, rows))
-    (model, rows), (_, before) = stages[-1], stages[0]
-    summary = _summary(model, items, rows, evalset=evalset, wall_time_s=time.monotonic() - began)
     if step is not None:
-        write_rows(run_dir / f"eval_step_{step}.jsonl", rows)
-        write_json_atomic(run_dir / f"eval_step_{step}.json", summary)
+        path = checkpoint.find(checkpoints / str(step))
+        write_examined(run_dir, *_examined(path, items, evalset, _progress(0, len(items))))
         return
-    write_rows(run_dir / "eval_before.jsonl", before)
-    write_rows(run_dir / "eval_after.jsonl", rows)
-    title = f"{evalset}: step {model.step} against step 0"
-    write_atomic(run_dir / "delta_report.md", delta_report(before, rows, title=title, items=items))
-    earlier = {name: summarise(before)[name] for name in ("metrics", "intervals")}
-    change = {"comparison": compare(before, rows).to_dict()} | decide(before, rows, items).to_dict()
-    # Last, because whoever finds eval.json may trust the others.
-    write_json_atomic(run_dir / "eval.json", summary | {"before": earlier} | change)
+    config = TrainConfig.from_dict(read_record(run_dir)["config"])
+    first, newest = checkpoint.find(checkpoints / "0"), checkpoint.find(checkpoints)
+    all_sealed = _sealed(checkpoints) if config.eval.checkpoints else []
+    wanted = sorted({first, newest, *all_sealed}, key=lambda path: int(path.name))
+    aside, found = Aside(run_dir, _asked(items)), {}
+    for number, path in enumerate(wanted):
+        progress = _progress(number * len(items), len(wanted) * len(items))
+        found[path] = aside.find(path) or aside.keep(path, *_examined(path, items, evalset, progress))
+        progress(len(items))
+    lapse = _time_lapse(run_dir, list(found.values()), items, config) if config.eval.checkpoints else {}
+    more = {"wall_time_s": round(time.monotonic() - began, 3)} | lapse
+    publish(run_dir, found[first], found[newest], items, more)
+    if lapse:
+        _thin_out(checkpoints, config.checkpoint, lapse["best_step"])
+    aside.clear()
+
+
+def _examined(
+    path: Path, items: Sequence[Item], evalset: str, progress: Progress
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Summary and rows of one checkpoint."""
+    began, model = time.monotonic(), load_model(path)
+    lifeline.emit("phase", message=f"examining step {model.step}")
+    rows = examine(model, items, progress)
+    return _summary(model, items, rows, evalset=evalset, wall_time_s=time.monotonic() - began), rows
+
+
+def _sealed(checkpoints: Path) -> list[Path]:
+    """The checkpoints that verify; of one that does not, the run's history tells."""
+    paths = [checkpoints / str(step) for step in checkpoint.steps(checkpoints)]
+    sealed = [path for path in paths if checkpoint.is_sealed(path)]
+    for path in (path for path in paths if path not in sealed):
+        lifeline.emit("notice", message=f"checkpoint {path.name} is damaged and left out of the examination")
+    return sealed
+
+
+def _asked(items: Sequence[Item]) -> dict[str, Any]:
+    """What answers and judgements follow from, beside the checkpoint and its run."""
+    return {
+        "evalset_sha256": evalset_sha256(items),
+        "judges": judge_versions(),
+        "code_version": code_version(),
+        "libraries": {name: version(name) for name in COMMON},
+        "devices": sorted({device.device_kind for device in jax.devices()}),
+    }
+
+
+def _time_lapse(run_dir: Path, found: Sequence[Examined], items: Sequence[Item], config: TrainConfig) -> dict[str, Any]:
+    """Writes the files of each checkpoint, and returns what eval.json says of all together.
+
+    Of a checkpoint that is gone since it was examined on the same items, what it answered stays.
+    """
+    now = {examined.step: write_examined(run_dir, examined.summary, examined.rows) for examined in found}
+    earlier = earlier_results(run_dir, items, recipe=config.data.recipe or "", but=now)
+    exams = sorted((examined.exam for examined in [*earlier, *now.values()]), key=lambda exam: exam.step)
+    lifeline.emit("notice", message=timelapse.best_of(exams).sentence)
+    return timelapse.summary(exams)
+
+
+def _thin_out(checkpoints: Path, kept: CheckpointConfig, best_step: int) -> None:
+    """Leaves what `checkpoint` keeps and the chosen one. Where that is gone already, all stay that are there."""
+    if (checkpoints / str(best_step)).exists():
+        checkpoint.thin_out(checkpoints, newest=kept.keep, best=kept.best, besides={best_step})
 
 
 def load_model(path: Path) -> Model:
@@ -166,10 +229,6 @@ def _adapters(found: Path, config: LoraConfig, shape: ModelShape) -> lora.Adapte
     return checkpoint.restore_params(found, jax.eval_shape(lambda: lora.init_adapters(shape, config, 0)))
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    write_lines_atomic(path, (f"{canonical_json(row)}\n" for row in rows))
-
-
 def _row(model: Model, item: Item, tokens: list[int], finish_reason: str) -> dict[str, Any]:
     output, _ = clean_output(model.tokenizer.decode(tokens))
     skipped: dict[str, Any] = {"answer": None, "correct": None, "judges": {}}
@@ -196,7 +255,7 @@ def _summary(
         "evalset_sha256": evalset_sha256(items),
         "seed": model.config.training.seed,
         **summarise(rows),
-        "judges": {judge.name: judge.version for judge in JUDGES.values()},
+        "judges": judge_versions(),
         "generated_tokens": sum(row["output_tokens"] for row in rows),
         "wall_time_s": round(wall_time_s, 3),
     }

@@ -84,7 +84,13 @@ def train(
     if task.why:
         journal.say(task.why)
     checkpoints = run_dir / CHECKPOINTS
-    with Saver(checkpoints, config.checkpoint, flush=journal.flush, sealed=journal.checkpoint) as saver:
+    with Saver(
+        checkpoints,
+        config.checkpoint,
+        flush=journal.flush,
+        sealed=journal.checkpoint,
+        keep_all=config.eval.checkpoints,
+    ) as saver:
         samples = _samples(task, prepared, rows, run_dir, int(state.step))
         attempt = _Attempt(task, record, journal, saver, Looks(*progress.get("looks", ())), samples)
         if not (checkpoints / "0").exists():  # or it was damaged: it can be made again

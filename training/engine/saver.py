@@ -23,15 +23,23 @@ NICENESS = 10  # of the writing thread: it takes what the step leaves of the pro
 class Saver:
     """Saves one step at a time. As a context it ends when the last one is sealed.
 
+    Older steps go as `config` says; with `keep_all` they stay, for an examination of each.
     `flush` makes durable, in the thread and before the seal, what must not be older than the checkpoint. `sealed` is
     told of each step once it counts, by the thread that calls `save`, `poll` or `wait`. What a save fails of (OSError
     when the disk is full) these three raise.
     """
 
     def __init__(
-        self, directory: Path, config: CheckpointConfig, *, flush: Callable[[], None], sealed: Callable[[int], None]
+        self,
+        directory: Path,
+        config: CheckpointConfig,
+        *,
+        flush: Callable[[], None],
+        sealed: Callable[[int], None],
+        keep_all: bool = False,
     ):
         self._directory, self._config, self._flush, self._sealed = directory, config, flush, sealed
+        self._keep_all = keep_all
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="saver", initializer=_step_back)
         self._under_way: Future[int] | None = None
         self._copy: Any = None  # kept: writing to fresh memory takes ten times as long as copying
@@ -70,7 +78,8 @@ class Saver:
         params, optimizer = self._copy
         self._flush()
         checkpoint.save(self._directory, step, params=params, optimizer=optimizer, progress=progress)
-        checkpoint.thin_out(self._directory, newest=self._config.keep, best=self._config.best)
+        if not self._keep_all:
+            checkpoint.thin_out(self._directory, newest=self._config.keep, best=self._config.best)
         return step
 
 

@@ -61,7 +61,8 @@ def trained(home: Path, name: str, model: dict) -> Path:
         "model": model,
         "data": {"max_length": 192},
         "training": TRAINING,
-        "eval": {"max_new_tokens": 4, "samples": 0},
+        "eval": {"max_new_tokens": 4, "samples": 0, "checkpoints": True},
+        "checkpoint": {"every": 2, "keep": 1, "best": False},
     }
     (home / f"{name}.json").write_text(json.dumps(config))
     arguments = ["--config", str(home / f"{name}.json"), "--data", str(home / "data.jsonl"), "--seed", "3"]
@@ -110,6 +111,11 @@ def test_a_qwen_is_taught_and_examined(home):
     summary = json.loads((output / "eval.json").read_text())
     assert summary["n_scored"] == summary["n_items"] > 0
     assert summary["metrics"]["loss"] < summary["before"]["metrics"]["loss"]
+    losses_by_step = {step["checkpoint_step"]: step["loss"] for step in summary["timelapse"]["steps"]}
+    assert list(losses_by_step) == [0, 2, 4]
+    assert losses_by_step[4] < losses_by_step[2] < losses_by_step[0]
+    kept = {path.name for path in (output / "checkpoints").iterdir()}
+    assert kept == {"0", str(summary["best_step"]), "4"}
 
 
 def test_adapters_of_a_llama_are_taught_alone_and_examined(home):
