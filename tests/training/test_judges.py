@@ -33,7 +33,7 @@ def test_a_right_answer_names_each_judge_with_version_score_and_reason():
     verdict = judged(WORKED)
     assert verdict["answer"] == "513"
     assert verdict["correct"] is True
-    assert set(verdict["judges"]) == {"answer_correctness", "format_valid"}
+    assert set(verdict["judges"]) == {"answer_correctness", "format_valid", "step_arithmetic", "step_count"}
     for name, judgement in verdict["judges"].items():
         assert judgement["version"] == JUDGES[name].version
         assert judgement["score"] == 1.0
@@ -115,7 +115,7 @@ def test_talk_within_the_tags_of_an_answer_is_part_of_it():
 def test_an_output_in_tags_that_is_cut_anywhere_scores_nothing(end):
     verdict = judged(TAGGED[:-end], recipe=REASONING_TAGS)
     assert verdict["answer"] is None
-    assert {judge["score"] for judge in verdict["judges"].values()} == {0.0}
+    assert [verdict["judges"][name]["score"] for name in ("answer_correctness", "format_valid")] == [0.0, 0.0]
     reason = verdict["judges"]["answer_correctness"]["reason"]
     assert reason == "the output ends without an answer between `<answer>` and `</answer>`"
 
@@ -263,7 +263,7 @@ def test_what_any_recipe_makes_of_an_ordinary_row_is_right_and_well_formed(recip
     row = {"prompt": "…", "steps": steps, "final_answer": answer}
     verdict = judged(plain_response(row, recipe), answer, recipe)
     assert verdict["correct"]
-    assert {judge["score"] for judge in verdict["judges"].values()} == {1.0}
+    assert [verdict["judges"][name]["score"] for name in ("answer_correctness", "format_valid")] == [1.0, 1.0]
     wanted = [] if recipe == ANSWER_ONLY else [content.strip() for content in contents]
     assert parse_output(plain_response(row, recipe), recipe).steps == wanted
 
