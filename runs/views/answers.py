@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from runs import panels
+from runs.judging import judging
 from runs.models import Evaluation, Prediction
 from runs.views.finding import find_run_or_404
 from tunixrt.lib.windows import window
@@ -33,6 +34,7 @@ def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "outcomes": [(name, name.replace("_", " ")) for name in panels.OUTCOMES],
         "window": found,
         "rows": [(row, panels.steps(row, run)) for row in found.rows],
+        "judging": judging(run),
         "evaluation": run.evaluations.current().filter(stage=stage).first(),
     }
     return render(request, "runs/predictions.html", context)

@@ -25,7 +25,7 @@ from training.engines import require_tunix
 from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
 from training.files import write_atomic, write_json_atomic, write_lines_atomic
-from training.judges import JUDGES, clean_output, judge_output
+from training.judges import clean_output, judge_output, judge_versions
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
 from training.record import CHECKPOINTS, TOKENIZER, describe_weights, read_record, recorded_shape
@@ -196,7 +196,7 @@ def _summary(
         "evalset_sha256": evalset_sha256(items),
         "seed": model.config.training.seed,
         **summarise(rows),
-        "judges": {judge.name: judge.version for judge in JUDGES.values()},
+        "judges": judge_versions(),
         "generated_tokens": sum(row["output_tokens"] for row in rows),
         "wall_time_s": round(wall_time_s, 3),
     }

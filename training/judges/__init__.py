@@ -22,12 +22,12 @@ __all__ = [
     "ParsedOutput",
     "clean_output",
     "find_judge",
+    "judge_changes",
     "judge_form",
     "judge_output",
     "judge_versions",
     "normalise",
     "number",
-    "older_judges",
     "parse_output",
     "same_answer",
     "shown_steps",
@@ -64,6 +64,8 @@ def judge_versions() -> dict[str, str]:
     return {judge.name: judge.version for judge in JUDGES.values()}
 
 
-def older_judges(judges: Mapping[str, str]) -> dict[str, tuple[str | None, str]]:
-    """Where `judges` (name and version) are not those of today: name, the version there (None: never), today's."""
-    return {name: (judges.get(name), today) for name, today in judge_versions().items() if judges.get(name) != today}
+def judge_changes(judges: Mapping[str, str]) -> list[str]:
+    """In words, where `judges` (name and version) are not those of today: `answer_correctness 1 → 2`."""
+    today = judge_versions()
+    moved = [f"{name} {judges.get(name, 'none')} → {new}" for name, new in today.items() if judges.get(name) != new]
+    return moved + [f"{name} {old} → none" for name, old in judges.items() if name not in today]

@@ -23,7 +23,7 @@ SAME = "the answer is the expected one"
 REPEATS = "repeats the question: it is worth as much as the expected answer, and nothing was worked out"
 MAX_DEPTH = 4  # of listings in listings
 MAX_QUESTION = 4000  # characters of a question that are looked at
-ASKING_MEMBERS = 3  # of a listing about whose members math-verify is asked: one question for each pair at most
+ASKING_MEMBERS = 2  # of a listing about whose members math-verify is asked: one question for each pair at most
 
 LEAD = re.compile(
     r"(?:so |thus |therefore |hence )?(?:the |my )?(?:final |correct )?(?:answer|result) (?:is|=|:) ?:?", re.I
@@ -95,7 +95,7 @@ def _compare(answer: str, expected: str, question: str, depth: int = 0, asks: bo
 
 def _text(text: str) -> str:
     """A text without its dress. Of mathematics every sign counts: `n!` is no `n`."""
-    return squeezed(text).rstrip(".") if _is_expression(text) else normalise(text)
+    return squeezed(text).casefold().rstrip(".") if _is_expression(text) else normalise(text)
 
 
 def _compare_words(ours: str, theirs: str) -> Finding:

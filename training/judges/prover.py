@@ -22,7 +22,7 @@ from training.errors import Fault, Invalid
 MATH_VERIFY = "0.9.0"  # another one may judge otherwise: with it the judge's version changes too
 MAX_LENGTH = 200  # characters of an expression that is asked about
 CPU_SECONDS = 3.0  # of computing, however busy the machine is, so that the same question ends the same
-WALL_SECONDS = 60.0  # when a machine is so busy that not even that is reached
+WALL_SECONDS = 20.0  # when a machine is so busy that not even that is reached
 MEMORY_BYTES = 2**30
 MISSING = 3  # the helper's exit code where math-verify is not installed
 ROOT = Path(__file__).parents[2]

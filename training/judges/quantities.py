@@ -8,6 +8,7 @@ from typing import NamedTuple
 from training.judges.units import MAX_WORDS, UNITS, read_unit
 
 MAX_LENGTH = 200  # characters of what holds a number
+MAX_NOUNS = 3  # words for what an expected number counts; with more, or with capitals, it is a text
 PERCENT = "%"
 
 
@@ -51,6 +52,7 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 FIRST = re.compile(rf"(?:[+-] ?)?[$€£¥¢]?[+-]?\.?[0-9]|\b(?:{'|'.join(NAMED)})\b", re.IGNORECASE)
+NEGATIVE = re.compile(r"\b(?:minus|negative) (?=[0-9.])", re.IGNORECASE)
 NAME = re.compile(r"(?:[A-Za-z] ?)?= ?")  # x = 5
 LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
@@ -75,16 +77,16 @@ class Quantity(NamedTuple):
 def read_quantity(text: str, question: Collection[str] = (), *, trusted: bool = False) -> Quantity | None:
     """The one number that a plain text gives, or None: what cannot be read with certainty is no number.
 
-    Words around it are a sentence that says so (`SAYING`, and the words of the `question`), or a unit; of a `trusted`
-    text, any words behind the number are.
+    Words around it are a sentence that says so (`SAYING`, and the words of the `question`), or a unit. A `trusted` text
+    begins with its number, and the few words behind it are what is counted, whatever they are.
     """
     text = NAME.sub("", text.strip().rstrip(".,;:!?") if not _ends_in_factorial(text) else text, count=1).strip(
         "*_\"'`“” "
     )
     if len(text) > MAX_LENGTH:
         return None
-    text = _without_brackets(text)
-    if not (first := FIRST.search(text)) or not _says(text[: first.start()], question):
+    text = NEGATIVE.sub("-", _without_brackets(text), count=1)
+    if not (first := FIRST.search(text)) or (first.start() and trusted) or not _says(text[: first.start()], question):
         return None
     match = NUMBER.match(text, first.start())
     value = _value(match) if match else None
@@ -170,7 +172,9 @@ def _unit(rest: str, question: Collection[str], trusted: bool) -> str | None:
     folded = [word.casefold() for word in others]
     if any(word in DOUBTS or not LETTERS.fullmatch(word) for word in folded):
         return None
-    return unit if trusted or all(word in SAYING or word in question for word in folded) else None
+    if trusted:
+        return unit if len(others) <= MAX_NOUNS and others == folded else None
+    return unit if all(word in SAYING or word in question for word in folded) else None
 
 
 def _ends_in_factorial(text: str) -> bool:
