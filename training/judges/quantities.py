@@ -80,12 +80,12 @@ def read_quantity(text: str, question: Collection[str] = (), *, trusted: bool = 
     Words around it are a sentence that says so (`SAYING`, and the words of the `question`), or a unit. A `trusted` text
     begins with its number, and the few words behind it are what is counted, whatever they are.
     """
-    text = NAME.sub("", text.strip().rstrip(".,;:!?") if not _ends_in_factorial(text) else text, count=1).strip(
-        "*_\"'`“” "
-    )
+    if not _ends_in_factorial(text):
+        text = text.strip().rstrip(".,;:!?")
+    text = NAME.sub("", text, count=1).strip("*_\"'`“” ")
     if len(text) > MAX_LENGTH:
         return None
-    text = NEGATIVE.sub("-", _without_brackets(text), count=1)
+    text = NEGATIVE.sub("-", _without_brackets(text, trusted=trusted), count=1)
     if not (first := FIRST.search(text)) or (first.start() and trusted) or not _says(text[: first.start()], question):
         return None
     match = NUMBER.match(text, first.start())
@@ -181,6 +181,8 @@ def _ends_in_factorial(text: str) -> bool:
     return re.search(r"[0-9)]!$", text.strip()) is not None
 
 
-def _without_brackets(text: str) -> str:
+def _without_brackets(text: str, *, trusted: bool) -> str:
+    """What is expected as (1,234) is a pair; who answers a number so has put it into brackets."""
     inner = text[1:-1].strip()
-    return inner if text[:1] == "(" and text[-1:] == ")" and "(" not in inner and "," not in inner else text
+    encloses = text[:1] == "(" and text[-1:] == ")" and "(" not in inner
+    return inner if encloses and not (trusted and "," in inner) else text
