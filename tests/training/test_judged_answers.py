@@ -15,22 +15,34 @@ from training.judges import judge_output
 from training.judges.answers import compare_answers
 from training.renderers import ANSWER_ONLY, RECIPES
 
-LABELLED = Path(__file__).parent.parent / "fixtures" / "judged_answers.jsonl"
-ROWS = [json.loads(line) for line in LABELLED.read_text().splitlines()]
-MISSES = {"latex-25"}  # docs/judges.md says why
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+MISSES = {"judged_answers": {"latex-25"}, "judged_answers_later": {"later-10"}}  # docs/judges.md says why
+
+
+def read(name: str) -> list[dict]:
+    return [json.loads(line) for line in (FIXTURES / f"{name}.jsonl").read_text().splitlines()]
+
+
+ROWS = [row for name in MISSES for row in read(name)]
 
 
 def is_right(row: dict) -> bool:
     return judge_output(row, row["output"], row["recipe"], ["answer_correctness"])["correct"]
 
 
-def test_at_least_99_of_100_labelled_answers_are_judged_as_labelled_and_the_misses_are_those_listed():
-    assert len(ROWS) >= 300
-    assert 3 * sum(row["adversarial"] for row in ROWS) >= len(ROWS)
-    assert Counter(row["recipe"] for row in ROWS).keys() == RECIPES.keys()
-    misses = {row["id"] for row in ROWS if is_right(row) != (row["label"] == "right")}
-    assert len(misses) <= 0.01 * len(ROWS)
-    assert misses == MISSES
+@pytest.mark.parametrize("name", MISSES)
+def test_at_least_99_of_100_labelled_answers_are_judged_as_labelled_and_the_misses_are_those_listed(name):
+    rows = read(name)
+    misses = {row["id"] for row in rows if is_right(row) != (row["label"] == "right")}
+    assert misses == MISSES[name]
+    assert len(misses) <= 0.01 * len(rows)
+
+
+def test_the_labels_are_many_mislead_often_and_come_in_every_recipe():
+    rows = read("judged_answers")
+    assert len(rows) >= 300
+    assert 3 * sum(row["adversarial"] for row in rows) >= len(rows)
+    assert Counter(row["recipe"] for row in rows).keys() == RECIPES.keys()
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["label"] == "right"], ids=lambda row: row["id"])
@@ -151,3 +163,18 @@ def test_a_number_is_what_is_written_and_not_what_could_be_worked_out():
 
 def test_a_unit_is_named_in_the_reason_when_it_is_another():
     assert compare_answers("5 m", "5 km").reason.endswith("it is in m, not in km")
+
+
+def test_a_unit_must_be_the_one_that_the_question_asks_for():
+    question = "How many kilometres are 5000 m?"
+    assert compare_answers("5 km", "5", question).score == 1
+    assert compare_answers("5", "5", question).score == 1
+    assert compare_answers("5 m", "5", question).reason.endswith("it is in m, and the question asks for km")
+
+
+def test_a_sentence_may_say_the_answer_in_the_words_of_the_question():
+    question = "Which planet of the solar system is the largest?"
+    assert compare_answers("The largest planet is Jupiter.", "Jupiter", question).score == 1
+    assert compare_answers("The largest planet is not Jupiter.", "Jupiter", question).score == 0
+    assert compare_answers("The largest planet is Saturn or Jupiter.", "Jupiter", question).score == 0
+    assert compare_answers("The smallest planet is Jupiter.", "Jupiter", question).score == 0

@@ -14,8 +14,9 @@ from training.judges.judge import Item, Judge, Judgement
 from training.judges.listings import Listing, bare_members, read_listing
 from training.judges.outputs import judged_answer
 from training.judges.prover import prove
-from training.judges.quantities import PERCENT, Quantity, read_quantity, words_of
-from training.judges.units import same_unit
+from training.judges.quantities import Quantity, read_quantity
+from training.judges.units import PERCENT, asked_units, same_unit
+from training.judges.words import POINTING, leaves_as_it_is, words_of
 from training.judges.writing import MAX_LENGTH, plain, squeezed, unwrapped
 from training.renderers import find_recipe
 
@@ -81,7 +82,7 @@ def _compare(answer: str, expected: str, question: str, depth: int = 0, asks: bo
     if theirs_is := read_quantity(theirs, trusted=True):
         ours_is = read_quantity(ours, words_of(question) | words_of(theirs))
         return _compare_quantities(ours_is, theirs_is, question) if ours_is else NOTHING
-    if _text(ours) == _text(theirs):
+    if _text(ours) == _text(theirs) or _points_to(ours, theirs, question):
         return SAME, True
     if normalise(theirs) in AFFIRMED | DENIED:
         return _compare_words(ours, theirs)
@@ -96,6 +97,15 @@ def _compare(answer: str, expected: str, question: str, depth: int = 0, asks: bo
 def _text(text: str) -> str:
     """A text without its dress. Of mathematics every sign counts: `n!` is no `n`."""
     return squeezed(text).casefold().rstrip(".") if _is_expression(text) else normalise(text)
+
+
+def _points_to(ours: str, theirs: str, question: str) -> bool:
+    """Whether a sentence ends in the expected text and only says, in the question's words, that this is the answer."""
+    text, wanted = normalise(ours), normalise(theirs)
+    before = text.removesuffix(wanted)
+    if before == text or not before.endswith((" ", ":", "=")):
+        return False
+    return before.replace(":", " : ").split()[-1:][0] in POINTING and leaves_as_it_is(before, words_of(question))
 
 
 def _compare_words(ours: str, theirs: str) -> Finding:
@@ -114,6 +124,9 @@ def _compare_quantities(ours: Quantity, theirs: Quantity, question: str) -> Find
         return _compare_percentages(ours, theirs, question)
     if ours.unit and theirs.unit and not same_unit(ours.unit, theirs.unit):
         return f"it is in {ours.unit}, not in {theirs.unit}", False
+    asked = asked_units(question) if ours.unit and not theirs.unit else set()
+    if asked and not any(same_unit(ours.unit, unit) for unit in asked):
+        return f"it is in {ours.unit}, and the question asks for {' or '.join(sorted(asked))}", False
     return _by_value(ours, theirs, ours.value == theirs.value, question)
 
 

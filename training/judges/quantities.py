@@ -1,43 +1,15 @@
 """Numbers as people write them: 1,200 · 1 200 · 1.2 × 10³ · 3/4 · 1 1/2 · 50 % · $5 · 5 km · twelve · 5 million."""
 
 import re
-from collections.abc import Collection
 from fractions import Fraction
 from typing import NamedTuple
 
-from training.judges.units import MAX_WORDS, UNITS, read_unit
+from training.judges.units import PERCENT, UNITS, split_unit
+from training.judges.words import DOUBTS, NAMED, ONES, SCALES, TENS, WORD, leaves_as_it_is
 
 MAX_LENGTH = 200  # characters of what holds a number
 MAX_NOUNS = 3  # words for what an expected number counts; with more, or with capitals, it is a text
-PERCENT = "%"
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-NAMED = {
-    word: number
-    for numbers, words in (
-        (range(10), "zero one two three four five six seven eight nine"),
-        (range(10, 20), "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"),
-        (range(20, 100, 10), "twenty thirty forty fifty sixty seventy eighty ninety"),
-    )
-    for number, word in zip(numbers, words.split(), strict=True)
-}
-SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-# One of these makes of the number beside it another one, or none that is sure.
-DOUBTS = _words(
-    "not no never isn't neither nor or and but about around approximately approx roughly nearly almost circa some less "
-    "more fewer than least most over under above below up between minus plus times by of squared cubed factorial half "
-    "halves third thirds quarter quarters fourth fourths fifth fifths tenth tenths hundredth hundredths dozen dozens "
-    "pair pairs double twice triple negative maybe perhaps either other except without point"
-) | {*NAMED, *SCALES, *(f"{scale}s" for scale in SCALES)}
-# What a sentence around a number may consist of, beside the words of the question.
-SAYING = _words(
-    "the a an so thus therefore hence then answer result total sum value final correct is are was were has have had it "
-    "there he she they we you i that this makes gives leaves equals costs will be in all altogether left now exactly"
-)
 
 GROUPED = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]{1,3}(?:'[0-9]{3})+|[0-9]+"
 TEN = r"10 ?(?:\^|\*\*) ?\(?[+-]?[0-9]{1,3}\)?"
@@ -47,14 +19,14 @@ NUMBER = re.compile(
     r"|(?P<fraction>[0-9]+ ?/ ?[0-9]+)"
     rf"|(?P<power>{TEN})"
     rf"|(?P<real>(?:{GROUPED})(?:\.[0-9]*)?|\.[0-9]+)(?P<exponent>e[+-]?[0-9]{{1,3}}| ?[*x] ?{TEN})?"
-    rf"|(?P<word>{'|'.join(NAMED)})\b)"
+    rf"|(?P<word>(?:{'|'.join(TENS)})[- ](?:{'|'.join(ONES)})\b|(?:{'|'.join(NAMED)})\b))"
     r"(?![0-9])",
     re.IGNORECASE,
 )
 FIRST = re.compile(rf"(?:[+-] ?)?[$€£¥¢]?[+-]?\.?[0-9]|\b(?:{'|'.join(NAMED)})\b", re.IGNORECASE)
 NEGATIVE = re.compile(r"\b(?:minus|negative) (?=[0-9.])", re.IGNORECASE)
 NAME = re.compile(r"(?:[A-Za-z] ?)?= ?")  # x = 5
-LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+ARTICLE = re.compile(rf"\ban? (?=(?:{'|'.join(SCALES)})\b)", re.IGNORECASE)  # a million
 
 
 class Quantity(NamedTuple):
@@ -74,7 +46,7 @@ class Quantity(NamedTuple):
         return not self.unit and any(sign in self.numeral for sign in "./")
 
 
-def read_quantity(text: str, question: Collection[str] = (), *, trusted: bool = False) -> Quantity | None:
+def read_quantity(text: str, question: frozenset[str] = frozenset(), *, trusted: bool = False) -> Quantity | None:
     """The one number that a plain text gives, or None: what cannot be read with certainty is no number.
 
     Words around it are a sentence that says so (`SAYING`, and the words of the `question`), or a unit. A `trusted` text
@@ -85,7 +57,7 @@ def read_quantity(text: str, question: Collection[str] = (), *, trusted: bool = 
     text = NAME.sub("", text, count=1).strip("*_\"'`“” ")
     if len(text) > MAX_LENGTH:
         return None
-    text = NEGATIVE.sub("-", _without_brackets(text, trusted=trusted), count=1)
+    text = ARTICLE.sub("1 ", NEGATIVE.sub("-", _without_brackets(text, trusted=trusted), count=1))
     if not (first := FIRST.search(text)) or (first.start() and trusted) or not _says(text[: first.start()], question):
         return None
     match = NUMBER.match(text, first.start())
@@ -95,17 +67,9 @@ def read_quantity(text: str, question: Collection[str] = (), *, trusted: bool = 
     return _with_unit(match, value, text[match.end() :], question, trusted)
 
 
-def words_of(text: str) -> frozenset[str]:
-    """The words of a question that an answer may repeat around its number."""
-    return frozenset(word.casefold() for word in LETTERS.findall(text)) - DOUBTS
-
-
-def _says(words: str, question: Collection[str]) -> bool:
+def _says(words: str, question: frozenset[str]) -> bool:
     """Whether the words before a number leave it what it is. A sign behind a letter is of a sum: `a + 5`."""
-    if words and words[-1] not in " :=":
-        return False
-    found = words.casefold().replace(":", " ").replace(",", " ").replace("=", " ").split()
-    return all(word in SAYING or (word in question and word not in DOUBTS) for word in found)
+    return (not words or words[-1] in " :=") and leaves_as_it_is(words, question)
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
@@ -117,7 +81,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
 
 def _size(match: re.Match[str]) -> Fraction | None:
     if match["word"]:
-        return Fraction(NAMED[match["word"].casefold()])
+        return Fraction(sum(NAMED[word] for word in re.split("[- ]", match["word"].casefold())))
     if match["power"]:
         return Fraction(10) ** _exponent(match["power"])
     if match["real"]:
@@ -135,7 +99,7 @@ def _exponent(text: str) -> int:
 
 
 def _with_unit(
-    match: re.Match[str], value: Fraction, rest: str, question: Collection[str], trusted: bool
+    match: re.Match[str], value: Fraction, rest: str, question: frozenset[str], trusted: bool
 ) -> Quantity | None:
     scale, rest = _scale(rest)
     currency = UNITS.get(match["currency"].strip(), "")
@@ -157,24 +121,19 @@ def _scale(rest: str) -> tuple[int, str]:
     return (scale, others) if scale > 1 else (1, rest)
 
 
-def _unit(rest: str, question: Collection[str], trusted: bool) -> str | None:
+def _unit(rest: str, question: frozenset[str], trusted: bool) -> str | None:
     """The unit behind a number, "" for words that only say what is counted, None for what makes the number doubtful."""
     if not rest.strip():
         return ""
-    words = rest.strip().replace(",", " ").split()
-    if rest[0].isdigit() or rest[0] in "./,^*" or (rest[0].isalpha() and not read_unit(words[0])):
-        return None
-    if words[0] in (PERCENT, "percent") or words[:2] == ["per", "cent"]:
-        unit, others = PERCENT, words[2 if words[0] == "per" else 1 :]
-    else:
-        length = next((n for n in range(min(len(words), MAX_WORDS), 0, -1) if read_unit(" ".join(words[:n]))), 0)
-        unit, others = read_unit(" ".join(words[:length])) or "", words[length:]
-    folded = [word.casefold() for word in others]
-    if any(word in DOUBTS or not LETTERS.fullmatch(word) for word in folded):
+    unit, others = split_unit(rest.strip())
+    attached = rest[0].isalpha() and not unit
+    if attached or rest[0].isdigit() or rest[0] in "./,^*":
         return None
     if trusted:
-        return unit if len(others) <= MAX_NOUNS and others == folded else None
-    return unit if all(word in SAYING or word in question for word in folded) else None
+        nouns = others.split()
+        are_nouns = all(WORD.fullmatch(noun) and noun.islower() and noun not in DOUBTS for noun in nouns)
+        return unit if are_nouns and len(nouns) <= MAX_NOUNS else None
+    return unit if leaves_as_it_is(others, question) else None
 
 
 def _ends_in_factorial(text: str) -> bool:

@@ -28,6 +28,9 @@ POWERS = {"square": "^2", "sq": "^2", "sq.": "^2", "cubic": "^3"}
 PER = re.compile(r"\s*/\s*|\s+(?:per|an?)\s+", re.IGNORECASE)
 PART = re.compile(r"(?:(square|sq\.?|cubic)\s+)?([^\W\d_]+\.?|°(?:\s?[CF])?|[$€£¥¢])(\^?[23])?", re.IGNORECASE)
 DEGREES = re.compile(r"(?:degrees?|deg|°) (celsius|fahrenheit|[cf])\b", re.IGNORECASE)
+ASKED = re.compile(r"\b(?:how many|in) ([^.?!,;]+)", re.IGNORECASE)
+PERCENT = "%"
+PERCENTS = re.compile(r"%|per ?cent\b", re.IGNORECASE)
 MAX_WORDS = 6
 
 
@@ -38,6 +41,22 @@ def read_unit(text: str) -> str | None:
     text = DEGREES.sub(lambda match: f"°{match[1][0]}", text.strip())
     parts = [_part(part) for part in PER.split(text)]
     return "/".join(part for part in parts if part) if all(parts) else None
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    """The unit that a text begins with, "" where it is none, and what follows."""
+    if match := PERCENTS.match(text):
+        return PERCENT, text[match.end() :]
+    words = text.split()
+    for length in range(min(len(words), MAX_WORDS), 0, -1):
+        if unit := read_unit(" ".join(words[:length]).rstrip(",")):
+            return unit, " ".join(words[length:])
+    return "", text
+
+
+def asked_units(question: str) -> set[str]:
+    """The units that a question asks for: "How many metres are 3.2 km?", "What is 77 °F in degrees Celsius?"."""
+    return {unit for match in ASKED.finditer(question) if (unit := split_unit(match[1])[0])} - {PERCENT}
 
 
 def same_unit(unit: str, other: str) -> bool:

@@ -13,12 +13,14 @@ PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 BOXED = "\\boxed{"
 FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}|([0-9a-z]))\s*(?:\{([^{}]*)\}|([0-9a-z]))")
 WORDS = re.compile(r"\\(?:text|mathrm|textbf|mathbf|operatorname)\s*\{([^{}]*)\}")
+SUBSCRIPT = re.compile(r"(?<=[A-Za-z])_\{?([0-9]+)\}?")
+TIE = re.compile(r"(?<=\w)~(?=\w)")  # LaTeX's space that does not break; ~12 is only about 12
 POWER = re.compile(r"\^\{([^{}]*)\}")
 SIMPLE = re.compile(r"[0-9]+")
 COMMANDS = (  # longest first where one begins another
     *(("\\left", ""), ("\\right", ""), ("\\times", "*"), ("\\cdot", "*"), ("\\pi", "π"), ("\\{", "{"), ("\\}", "}")),
     *(("\\emptyset", "∅"), ("\\varnothing", "∅"), ("{,}", ","), ("\\,", " "), ("\\;", " "), ("\\!", ""), ("\\ ", " ")),
-    *(("^\\circ", "°"), ("^{\\circ}", "°"), ("\\degree", "°"), ("\\%", "%"), ("\\$", "$"), ("~", " ")),
+    *(("^\\circ", "°"), ("^{\\circ}", "°"), ("\\degree", "°"), ("\\%", "%"), ("\\$", "$")),
 )
 
 
@@ -37,6 +39,7 @@ def plain(text: str) -> str:
     text = unwrapped(text)
     for command, sign in COMMANDS:
         text = text.replace(command, sign)
+    text = SUBSCRIPT.sub(r"\1", TIE.sub(" ", text))
     for _ in range(MAX_NESTING):
         text, before = POWER.sub(r"^\1", WORDS.sub(r" \1 ", FRACTION.sub(_fraction, text))), text
         if text == before:
