@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from training.judges.units import PERCENT, UNITS, split_unit
-from training.judges.words import DOUBTS, NAMED, ONES, SCALES, TENS, WORD, leaves_as_it_is
+from training.judges.words import DOUBTS, NAMED, ONES, PARTS, SCALES, TENS, WORD, leaves_as_it_is
 
 MAX_LENGTH = 200  # characters of what holds a number
 MAX_NOUNS = 3  # words for what an expected number counts; with more, or with capitals, it is a text
@@ -26,6 +26,7 @@ NUMBER = re.compile(
 FIRST = re.compile(rf"(?:[+-] ?)?[$€£¥¢]?[+-]?\.?[0-9]|\b(?:{'|'.join(NAMED)})\b", re.IGNORECASE)
 NEGATIVE = re.compile(r"\b(?:minus|negative) (?=[0-9.])", re.IGNORECASE)
 NAME = re.compile(r"(?:[A-Za-z] ?)?= ?")  # x = 5
+IN_PARTS = re.compile(rf"\b({'|'.join(ONES)})[- ]({'|'.join(PARTS)})\b", re.IGNORECASE)  # two thirds
 ARTICLE = re.compile(rf"\ban? (?=(?:{'|'.join(SCALES)})\b)", re.IGNORECASE)  # a million
 
 
@@ -57,7 +58,8 @@ def read_quantity(text: str, question: frozenset[str] = frozenset(), *, trusted:
     text = NAME.sub("", text, count=1).strip("*_\"'`“” ")
     if len(text) > MAX_LENGTH:
         return None
-    text = ARTICLE.sub("1 ", NEGATIVE.sub("-", _without_brackets(text, trusted=trusted), count=1))
+    text = ARTICLE.sub("1 ", IN_PARTS.sub(_in_figures, _without_brackets(text, trusted=trusted)))
+    text = NEGATIVE.sub("-", text, count=1)
     if not (first := FIRST.search(text)) or (first.start() and trusted) or not _says(text[: first.start()], question):
         return None
     match = NUMBER.match(text, first.start())
@@ -65,6 +67,10 @@ def read_quantity(text: str, question: frozenset[str] = frozenset(), *, trusted:
     if match is None or value is None or (first.start() and " " in match["sign"]):
         return None
     return _with_unit(match, value, text[match.end() :], question, trusted)
+
+
+def _in_figures(match: re.Match[str]) -> str:
+    return f"{ONES[match[1].casefold()]}/{PARTS[match[2].casefold()]}"
 
 
 def _says(words: str, question: frozenset[str]) -> bool:

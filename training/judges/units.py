@@ -29,6 +29,7 @@ PER = re.compile(r"\s*/\s*|\s+(?:per|an?)\s+", re.IGNORECASE)
 PART = re.compile(r"(?:(square|sq\.?|cubic)\s+)?([^\W\d_]+\.?|°(?:\s?[CF])?|[$€£¥¢])(\^?[23])?", re.IGNORECASE)
 DEGREES = re.compile(r"(?:degrees?|deg|°) (celsius|fahrenheit|[cf])\b", re.IGNORECASE)
 ASKED = re.compile(r"\b(?:how many|in) ([^.?!,;]+)", re.IGNORECASE)
+TIMES = re.compile(r"\b(?:an?|per) (\w+)")
 PERCENT = "%"
 PERCENTS = re.compile(r"%|per ?cent\b", re.IGNORECASE)
 MAX_WORDS = 6
@@ -55,8 +56,13 @@ def split_unit(text: str) -> tuple[str, str]:
 
 
 def asked_units(question: str) -> set[str]:
-    """The units that a question asks for: "How many metres are 3.2 km?", "What is 77 °F in degrees Celsius?"."""
-    return {unit for match in ASKED.finditer(question) if (unit := split_unit(match[1])[0])} - {PERCENT}
+    """The units that a question asks for: "How many (more) metres are 3.2 km?", "What is 77 °F in degrees Celsius?".
+
+    Who asks how many metres he runs a week is answered in metres, and in metres a week.
+    """
+    found = (split_unit(match[1])[0] or split_unit(match[1].partition(" ")[2])[0] for match in ASKED.finditer(question))
+    asked = {unit for unit in found if unit and unit != PERCENT}
+    return asked | {f"{unit}/{UNITS[time]}" for unit in asked for time in TIMES.findall(question) if time in UNITS}
 
 
 def same_unit(unit: str, other: str) -> bool:

@@ -16,19 +16,31 @@ ONES = _counted("one two three four five six seven eight nine", range(1, 10))
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 TENS = _counted("twenty thirty forty fifty sixty seventy eighty ninety", range(20, 100, 10))
 NAMED = {"zero": 0} | ONES | _counted(TEENS, range(10, 20)) | TENS
+PARTS = {
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "eighth": 8,
+    "tenth": 10,
+}
+PARTS |= {f"{part}s": below for part, below in PARTS.items() if part not in ("half", "halves")}
 SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 # One of these makes of the number beside it another one, or none that is sure.
 DOUBTS = _words(
     "not no never isn't neither nor or and but about around approximately approx roughly nearly almost circa some less "
-    "more fewer than least most over under above below up between minus plus times by squared cubed factorial half "
-    "halves third thirds quarter quarters fourth fourths fifth fifths tenth tenths hundredth hundredths dozen dozens "
-    "pair pairs double twice triple negative maybe perhaps either other except without point"
-) | {*NAMED, *SCALES, *(f"{scale}s" for scale in SCALES)}
+    "more fewer than least most over under above below up between minus plus times by squared cubed factorial "
+    "hundredth hundredths dozen dozens pair pairs double twice triple negative maybe perhaps either other except "
+    "without point"
+) | {*NAMED, *PARTS, *SCALES, *(f"{scale}s" for scale in SCALES)}
 # What a sentence around an answer may consist of, beside the words of the question.
 SAYING = _words(
     "the a an so thus therefore hence then answer result total sum value final correct is are was were has have had it "
     "there he she they we you i that this makes gives leaves equals costs will be in all altogether left now exactly "
-    "of them option choice"
+    "of them option choice take takes took last lasts weigh weighs cost need needs"
 )
 POINTING = _words("is are was were be equals = : option choice")  # the answer stands behind one of these
 PLACING = _words("in for from with on at per after")  # a number of the question may stand behind one of these

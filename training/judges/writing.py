@@ -87,6 +87,6 @@ def _without_box(text: str) -> str:
 def _fraction(match: re.Match[str]) -> str:
     """`1\\frac{1}{2}` becomes `1 1/2`; of more than numbers, `(a + 1)/(b)`."""
     above, below = match[1] or match[2] or "", match[3] or match[4] or ""
-    both = SIMPLE.fullmatch(above) and SIMPLE.fullmatch(below)
+    both = SIMPLE.fullmatch(above.removeprefix("-")) and SIMPLE.fullmatch(below)
     mixed = match.string[: match.start()].rstrip()[-1:].isdigit()
     return f"{' ' if mixed else ''}{above}/{below}" if both else f"({above})/({below})"
