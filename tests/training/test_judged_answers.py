@@ -165,6 +165,14 @@ def test_a_number_is_what_is_written_and_not_what_could_be_worked_out():
     assert compare_answers("1026/2", "513", "What is 11026/25?").score == 1  # stands only within other numbers
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("2023-01-01", "2024-01-02"), ("554-1233", "555-1234"), ("6/4/5", "3/2/5"), ("4:2", "2:1")]
+)
+def test_dates_and_the_like_are_no_sums(answer, expected):
+    assert compare_answers(answer, expected).score == 0
+    assert compare_answers(f"{expected}.", expected).score == 1
+
+
 def test_a_unit_is_named_in_the_reason_when_it_is_another():
     assert compare_answers("5 m", "5 km").reason.endswith("it is in m, not in km")
 

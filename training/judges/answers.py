@@ -37,6 +37,7 @@ FUNCTIONS = re.compile(
 )
 WORD = re.compile(r"[^\W\d_]{2,}")
 SIGN = re.compile(r"[-+*/^=!<>√π\\]|\d\s*[^\W\d_]|[^\W\d_]\s*[\d(]")
+UNKNOWN = re.compile(r"[√π\\^!]|[^\W\d_]")  # what no date has
 ROOT = re.compile(r"√ ?(\([^()]*\)|[0-9.]+|[a-z])", re.I)
 
 
@@ -190,9 +191,9 @@ def _compare_sets(ours: Sequence[str], theirs: Sequence[str], same: Callable[[st
 
 
 def _is_expression(text: str) -> bool:
-    """Whether a text is mathematics and not prose: signs, and no words but those of mathematics."""
+    """Whether a text is mathematics and neither prose, which has words, nor a date or a number to call."""
     words = WORD.findall(text)
-    return bool(SIGN.search(text)) and all(map(FUNCTIONS.fullmatch, words))
+    return bool(SIGN.search(text) and UNKNOWN.search(text)) and all(map(FUNCTIONS.fullmatch, words))
 
 
 def _compare_expressions(answer: str, expected: str, question: str) -> Finding:
