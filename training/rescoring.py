@@ -11,7 +11,7 @@ from training.evalsets import evalset_sha256
 from training.files import file_sha256, write_atomic, write_json_atomic, write_lines_atomic
 from training.judges import Item, judge_output, judge_versions
 from training.result_rows import read_results
-from training.results import compare, delta_report, summarise
+from training.results import compare, decide, delta_report, summarise
 
 SUMMARY, REPORT = "eval.json", "delta_report.md"
 STAGES = ("before", "after")
@@ -43,9 +43,9 @@ def rescore_files(
         _rewrite_summary_of_a_step(path, rows)
     before, after = (judged[run_dir / f"eval_{stage}.jsonl"] for stage in STAGES)
     title = f"{summary['evalset']}: step {summary['checkpoint_step']} against step 0"
-    write_atomic(run_dir / REPORT, delta_report(before, after, title=title))
+    write_atomic(run_dir / REPORT, delta_report(before, after, title=title, items=items))
     earlier = {name: summarise(before)[name] for name in ("metrics", "intervals")}
-    news = {"before": earlier, "comparison": compare(before, after).to_dict()}
+    news = {"before": earlier, "comparison": compare(before, after).to_dict()} | decide(before, after, items).to_dict()
     write_json_atomic(run_dir / SUMMARY, summary | _judged_summary(after) | news)  # last: whoever finds it trusts it
 
 
