@@ -37,17 +37,8 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     date_hierarchy = "created_at"
     inlines = (EventInline,)
     actions = (
-        "cancel",
-        "retry",
-        "resume",
-        "replay",
-        "clone",
-        "evaluate",
-        "baseline",
-        "archive",
-        "unarchive",
-        "purge",
-        "delete",
+        *("cancel", "retry", "resume", "replay", "clone", "evaluate", "rescore"),
+        *("baseline", "archive", "unarchive", "purge", "delete"),
     )
 
     def has_add_permission(self, request, obj=None) -> bool:
@@ -102,6 +93,10 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     @admin.action(description="Make it the baseline of its evalset", permissions=["add"])
     def baseline(self, request: HttpRequest, queryset) -> None:
         self.each(request, queryset, services.set_baseline, "the baseline now")
+
+    @admin.action(description="Judge again", permissions=["add"])
+    def rescore(self, request: HttpRequest, queryset) -> None:
+        self.each(request, queryset, services.rescore_run, "judged again")
 
     @admin.action(description="Archive", permissions=["tidy"])
     def archive(self, request: HttpRequest, queryset) -> None:

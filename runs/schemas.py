@@ -116,6 +116,7 @@ class Prediction(s.Serializer):
     judges = s.DictField()
     output_tokens = s.IntegerField()
     finish_reason = s.CharField()
+    loss = s.FloatField(required=False, help_text="Of the reference, in nats a token; absent where none fits.")
 
 
 class Look(s.Serializer):
@@ -166,6 +167,7 @@ class Evaluation(s.Serializer):
     checkpoint_step = s.IntegerField()
     metrics = s.DictField()
     intervals = s.DictField()
+    judges = s.DictField(child=s.CharField(), help_text="Name and version of each that judged its rows.")
     correct_count = s.IntegerField()
     scored_count = s.IntegerField()
     created_at = s.DateTimeField()

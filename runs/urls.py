@@ -93,6 +93,7 @@ urlpatterns = [
     *action("retry", services.retry_run),
     *action("resume", services.resume_run),
     *action("evaluate", services.evaluate_run),
+    *action("rescore", services.rescore_run),
     *action("replay", services.replay_run),
     *action("baseline", services.set_baseline),
     *action("archive", services.archive_run),

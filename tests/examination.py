@@ -6,7 +6,7 @@ from typing import Any
 
 from training.canonical import canonical_json
 from training.files import write_atomic, write_json_atomic
-from training.judges import JUDGES, judge_output
+from training.judges import judge_output, judge_versions
 from training.results import compare, decide, delta_report, summarise
 
 Right = Callable[[int], bool]  # of the item at this index
@@ -24,7 +24,7 @@ def write_files(
         **about,
         "checkpoint_step": step,
         **later,
-        "judges": {judge.name: judge.version for judge in JUDGES.values()},
+        "judges": judge_versions(),
         "generated_tokens": 9 * len(items),
         "wall_time_s": 1.5,
         "before": {name: earlier[name] for name in ("metrics", "intervals")},

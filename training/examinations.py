@@ -5,16 +5,17 @@ While it is under way, what is complete lies aside, so that one that was cut off
 
 import json
 import shutil
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from training.canonical import canonical_json
+from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
 from training.files import file_sha256, write_atomic, write_json_atomic, write_lines_atomic
-from training.judges import JUDGES, judge_output
+from training.judges import judge_output, judge_versions
 from training.results import compare, decide, delta_report, read_results, summarise
 from training.timelapse import Exam
 
@@ -100,7 +101,7 @@ def earlier_results(run_dir: Path, items: Sequence[Row], *, recipe: str, but: Co
     steps = [int(name) for name in names if name.isdecimal() and int(name) not in but]
     found, sha256 = [read_examined(run_dir, step) for step in steps], evalset_sha256(items)
     same = [examined for examined in found if examined and examined.summary["evalset_sha256"] == sha256]
-    return [_judged_again(examined, items, recipe) for examined in same]
+    return [_by_todays_judges(examined, items, recipe) for examined in same]
 
 
 def publish(run_dir: Path, before: Examined, after: Examined, items: Sequence[Row], more: Mapping[str, Any]) -> None:
@@ -116,20 +117,28 @@ def publish(run_dir: Path, before: Examined, after: Examined, items: Sequence[Ro
     write_json_atomic(run_dir / "eval.json", {**after.summary, "before": earlier, **change, **more})
 
 
-def judge_versions() -> dict[str, Any]:
-    return {judge.name: judge.version for judge in JUDGES.values()}
+def judged_again(rows: Iterable[Row], items: Sequence[Row], recipe: str) -> Iterator[dict[str, Any]]:
+    """The rows with the verdicts of today. What was skipped was never answered, and stays so.
+
+    Raises Invalid for an answer to something that is not among the items.
+    """
+    by_id = {item["id"]: item for item in items}
+    for row in rows:
+        if row["id"] not in by_id:
+            raise Invalid(Fault(("id",), f"{row['id']} is no item of this evalset", "evalset_changed"))
+        yield {**row, **({} if row["correct"] is None else judge_output(by_id[row["id"]], row["output"], recipe))}
 
 
-def _judged_again(examined: Examined, items: Sequence[Row], recipe: str) -> Examined:
+def judged_summary(rows: Sequence[Row]) -> dict[str, Any]:
+    """What a summary says of rows that the judges of today have judged."""
+    return summarise(rows) | {"judges": judge_versions()}
+
+
+def _by_todays_judges(examined: Examined, items: Sequence[Row], recipe: str) -> Examined:
     if examined.summary["judges"] == judge_versions():
         return examined
-    by_id = {item["id"]: item for item in items}
-    rows = [
-        row if row["correct"] is None else row | judge_output(by_id[row["id"]], row["output"], recipe)
-        for row in examined.rows
-    ]
-    summary = examined.summary | summarise(rows) | {"judges": judge_versions()}
-    return write_examined(examined.path.parent, summary, rows)
+    rows = list(judged_again(examined.rows, items, recipe))
+    return write_examined(examined.path.parent, examined.summary | judged_summary(rows), rows)
 
 
 def _rows_path(directory: Path, step: int) -> Path:

@@ -5,7 +5,7 @@ A row is `{"id", "prompt", "expected_answer", "output", "answer", "correct", "ju
 `correct` is None was skipped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import exp, fsum
 from typing import Any
 
@@ -36,8 +36,9 @@ SHOWN = 2000  # characters of a text that the report repeats; the results file h
 def summarise(rows: Sequence[ResultRow]) -> dict:
     """`{"n_items", "n_scored", "n_skipped", "metrics", "intervals"}` as in eval.json.
 
-    A metric that nothing was measured for is None. `mean_steps` counts the steps shown whatever the recipe, so that
-    two recipes compare; `loss` is the mean of the items' losses, `perplexity` its exponential.
+    A metric that nothing was measured for is None. `step_arithmetic` and `step_count` are means over the rows in which
+    these judges found something to judge. `mean_steps` counts the steps shown whatever the recipe, so that two recipes
+    compare; `loss` is the mean of the items' losses, `perplexity` its exponential.
     """
     scored = [row for row in rows if row["correct"] is not None]
     right = [row["correct"] for row in scored]
@@ -50,6 +51,8 @@ def summarise(rows: Sequence[ResultRow]) -> dict:
         "metrics": {
             "answer_correctness": _mean(right),
             "format_valid": _mean(formatted),
+            "step_arithmetic": _mean(_scores(scored, "step_arithmetic")),
+            "step_count": _mean(_scores(scored, "step_count")),
             "mean_steps": _mean(len(shown_steps(row["output"])) for row in scored),
             "loss": loss,
             "perplexity": exp(loss) if loss is not None and loss < MAX_LOSS else None,
@@ -85,6 +88,11 @@ def delta_report(
         *map(_changed_item, comparison.changed),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _scores(rows: Iterable[ResultRow], judge: str) -> Iterator[float]:
+    """What a judge gave, of the rows that it found something to judge in."""
+    return (row["judges"][judge]["score"] for row in rows if judge in row["judges"])
 
 
 def _metrics_table(before: dict, after: dict) -> str:

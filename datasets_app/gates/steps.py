@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from datasets_app.gates.gate import Finding, Gate, Row
-from training.judges import JUDGES, judge_output
+from training.judges import judge_form, judge_output
 from training.renderers import END_OF_TURN, START_OF_TURN, plain_response
 
 SHORT = 10_000  # characters of a row whose response no judge cuts
@@ -51,7 +51,7 @@ class RecipeMarks(Gate):
             elif "<" in text or _has_lines(row, text):
                 item = {"expected_answer": row["final_answer"]}
                 response = plain_response(row, self.taught.recipe)
-                judgement = JUDGES["format_valid"].judge(item, response, self.taught.recipe)
+                judgement = judge_form(item, response, self.taught.recipe)
                 if judgement.score < 1:
                     yield Finding(row["id"], f"its own response {judgement.reason}")
 

@@ -148,7 +148,8 @@ class Prediction(models.Model):
         item = self.item
         question = {"id": item.item_id, "prompt": item.prompt, "expected_answer": item.expected_answer}
         names = ("output", "answer", "correct", "judges", "output_tokens", "finish_reason")
-        return question | {name: getattr(self, name) for name in names}
+        row = question | {name: getattr(self, name) for name in names}
+        return row if self.loss is None else row | {"loss": self.loss}
 
 
 class BaselineQuerySet(models.QuerySet):

@@ -8,6 +8,7 @@ from runs.services.actions import (
     clone_run,
     evaluate_run,
     replay_run,
+    rescore_run,
     resume_run,
     retry_run,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "purge_run",
     "purge_runs",
     "replay_run",
+    "rescore_run",
     "resume_run",
     "retry_run",
     "runs_to_purge",

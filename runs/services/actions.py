@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from runs import tasks
 from runs.models import Run
@@ -87,7 +87,25 @@ def evaluate_run(*, run: Run, by=None) -> Run:
         require_engine(Run.Engine.TUNIX)
     with transaction.atomic():
         run.move(Run.Status.EVALUATING, reason="to be examined again", by=by, error="")
-        enqueue(tasks.EvaluateRun.kind, target=run.pk, created_by=by)
+        _enqueue(tasks.EvaluateRun.kind, run, by)
+    return run
+
+
+def rescore_run(*, run: Run, by=None) -> Run:
+    """Judges the answers of an examined run again by the judges of today; no model is asked.
+
+    Harmless while it is under way. Raises Conflict for a run that has no answers, or that is going itself.
+    """
+    run.refresh_from_db(fields=["status", "removal"])
+    if run.removal == Run.Removal.DELETE:
+        raise Conflict(f"{run} is being deleted.", code="deleted")
+    if run.is_open or not run.evaluations.current().exists():
+        raise Conflict(f"{run} is {run.state}: it has no answers to judge.", code="not_examined")
+    job = run.job
+    if job is None or not job.is_open or job.kind != tasks.RescoreRun.kind:
+        with transaction.atomic():
+            run.note("to be judged again", by)
+            _enqueue(tasks.RescoreRun.kind, run, by)
     return run
 
 
@@ -97,6 +115,15 @@ def _again(parent: Run, origin: str, by) -> Run:
     same = ("name", "engine", "dataset", "evalset", "config", "config_sha256", "seed")
     fields = {name: getattr(parent, name) for name in same}
     return create(by, reason=f"{origin} of {parent.pk}", parent=parent, origin=origin, **fields)
+
+
+def _enqueue(kind: str, run: Run, by) -> None:
+    """Work for a closed run, of which there is only one piece at a time."""
+    try:
+        with transaction.atomic():
+            enqueue(kind, target=run.pk, created_by=by)
+    except IntegrityError:
+        raise Conflict(f"Something else is being done with {run}. Look again.", code="wrong_state")
 
 
 def _require(run: Run, allowed: tuple[str, ...], what: str) -> None:

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from runs import panels, verdicts
+from runs.judging import judging
 from runs.models import Prediction
 from runs.timelapse import stages_of
 from runs.views.finding import find_run_or_404
@@ -38,6 +39,7 @@ def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "window": found,
         "rows": [(row, panels.steps(row, run)) for row in found.rows],
         "evaluation": stages.get(stage),
+        "judging": judging(run),
     }
     return render(request, "runs/predictions.html", context)
 

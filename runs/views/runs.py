@@ -15,6 +15,7 @@ from runs import exports, gate_panels, lapse_panels, panels, services, watching
 from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
 from runs.filters import FILTERS, filtered_runs
 from runs.forms import LaunchForm, initial_of
+from runs.judging import judging
 from runs.models import Run
 from runs.views.finding import find_run_or_404
 from training.errors import Invalid
@@ -60,6 +61,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     context = {
         "room": "runs",
         "tag": panels.shown_tag(run, job, request.GET),  # before anything is read: what is newer is news to the page
+        "judging": judging(run),
         "verdict": panels.verdict(run),
         "gate": gate_panels.gate_line(run),
         "lapse": lapse_panels.shown(run),

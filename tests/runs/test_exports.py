@@ -16,6 +16,7 @@ from runs.exports import download, write_export
 from runs.models import Evaluation, Prediction
 from tests.factories import NOBODY
 from tests.runs.making import completed, write_losses
+from training.judges import judge_versions
 from tunixrt.lib.errors import Conflict
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def test_the_report_says_what_came_of_it_and_from_what(examined):
     for fact in (examined.evalset.sha256, examined.dataset.content_sha256, examined.config_sha256, "c" * 40):
         assert fact in words
     assert "training.learning_rate" in words
-    assert "answer_correctness v1" in words
+    assert f"answer_correctness v{judge_versions()['answer_correctness']}" in words
 
 
 def test_the_report_says_what_is_decided_and_where_it_got_better(dataset):

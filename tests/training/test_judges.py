@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from training.errors import Invalid
 from training.golden import golden_traces
-from training.judges import JUDGES, clean_output, judge_output, number, parse_output, same_answer, shown_steps
+from training.judges import (
+    JUDGES,
+    clean_output,
+    judge_changes,
+    judge_output,
+    judge_versions,
+    number,
+    parse_output,
+    same_answer,
+    shown_steps,
+)
 from training.problems import generate_traces
 from training.renderers import ANSWER_ONLY, REASONING_TAGS, RECIPES, TRACE_SFT, plain_response
 
@@ -33,7 +43,7 @@ def test_a_right_answer_names_each_judge_with_version_score_and_reason():
     verdict = judged(WORKED)
     assert verdict["answer"] == "513"
     assert verdict["correct"] is True
-    assert set(verdict["judges"]) == {"answer_correctness", "format_valid"}
+    assert set(verdict["judges"]) == {"answer_correctness", "format_valid", "step_arithmetic", "step_count"}
     for name, judgement in verdict["judges"].items():
         assert judgement["version"] == JUDGES[name].version
         assert judgement["score"] == 1.0
@@ -115,7 +125,7 @@ def test_talk_within_the_tags_of_an_answer_is_part_of_it():
 def test_an_output_in_tags_that_is_cut_anywhere_scores_nothing(end):
     verdict = judged(TAGGED[:-end], recipe=REASONING_TAGS)
     assert verdict["answer"] is None
-    assert {judge["score"] for judge in verdict["judges"].values()} == {0.0}
+    assert [verdict["judges"][name]["score"] for name in ("answer_correctness", "format_valid")] == [0.0, 0.0]
     reason = verdict["judges"]["answer_correctness"]["reason"]
     assert reason == "the output ends without an answer between `<answer>` and `</answer>`"
 
@@ -263,7 +273,7 @@ def test_what_any_recipe_makes_of_an_ordinary_row_is_right_and_well_formed(recip
     row = {"prompt": "…", "steps": steps, "final_answer": answer}
     verdict = judged(plain_response(row, recipe), answer, recipe)
     assert verdict["correct"]
-    assert {judge["score"] for judge in verdict["judges"].values()} == {1.0}
+    assert [verdict["judges"][name]["score"] for name in ("answer_correctness", "format_valid")] == [1.0, 1.0]
     wanted = [] if recipe == ANSWER_ONLY else [content.strip() for content in contents]
     assert parse_output(plain_response(row, recipe), recipe).steps == wanted
 
@@ -322,3 +332,42 @@ def test_hostile_output_is_judged_in_time_and_cleanly(unit, recipe):
     assert time.monotonic() - start < 2
     assert verdict["correct"] is False
     str(verdict).encode()
+
+
+def judged_steps(output: str, steps: int | None = None, recipe: str = TRACE_SFT) -> dict:
+    item = {"expected_answer": "513"} | ({} if steps is None else {"steps": [{"content": "x"}] * steps})
+    return judge_output(item, output, recipe, ["step_arithmetic", "step_count"])["judges"]
+
+
+def test_sums_in_the_steps_are_checked_and_the_first_wrong_one_is_named():
+    assert judged_steps(WORKED)["step_arithmetic"]["score"] == 1
+    wrong = judged_steps("Reasoning:\n1. 27 × 20 = 540\n2. 540 - 27 = 531\nAnswer: 531")["step_arithmetic"]
+    assert wrong["score"] == 0.5
+    assert wrong["reason"] == "1 of 2 equations hold; step 2: 540 - 27 is 513, not 531"
+    assert judged_steps(TAGGED, recipe=REASONING_TAGS)["step_arithmetic"]["score"] == 1
+
+
+@pytest.mark.parametrize("output", ["", "Answer: 2 + 2 = 5", "Reasoning:\n1. I guess\nAnswer: 513"])
+def test_steps_without_a_sum_are_not_judged_by_their_sums(output):
+    assert "step_arithmetic" not in judged_steps(output)
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "score"),
+    [(WORKED, 2, 1.0), (WORKED, 4, 0.5), (WORKED, 1, 0.5), ("Answer: 513", 2, 0.0), (WORKED, 0, 1.0), ("", 0, 0.0)],
+)
+def test_steps_are_counted_against_the_reference(output, reference, score):
+    assert judged_steps(output, reference)["step_count"]["score"] == score
+
+
+def test_without_a_reference_one_step_is_enough():
+    assert judged_steps(WORKED)["step_count"]["score"] == 1
+    assert judged_steps("Answer: 513")["step_count"]["score"] == 0
+
+
+def test_judges_that_changed_are_told_in_words():
+    today = judge_versions()
+    assert judge_changes(today) == []
+    assert judge_changes(today | {"format_valid": "0"}) == [f"format_valid 0 → {today['format_valid']}"]
+    assert judge_changes({**today, "vibes": "3"}) == ["vibes 3 → none"]
+    assert len(judge_changes({})) == len(today)

@@ -138,7 +138,8 @@ def test_the_results_have_the_fields_of_the_harness():
     assert all(list(results[name]) == ["chain_demo_test"] for name in by_task)
     task = results["configs"]["chain_demo_test"]
     assert task["output_type"] == "generate_until"
-    assert [metric["metric"] for metric in task["metric_list"]] == ["answer_correctness", "format_valid", "loss"]
+    metrics = ["answer_correctness", "format_valid", "step_count", "loss"]
+    assert [metric["metric"] for metric in task["metric_list"]] == metrics
     assert task["metadata"]["evalset_sha256"] == "e" * 64
     assert results["config"]["model_args"]["checkpoint_step"] == 40
     assert results["system_instruction_sha"] == sha256(b"Show your work as steps").hexdigest()
@@ -166,7 +167,7 @@ def test_a_metric_that_some_answers_lack_is_left_out():
     examined = make_examined()
     examined.rows[1]["loss"] = None
     del examined.rows[3]["judges"]["format_valid"]
-    assert examined.metrics == ["answer_correctness"]
+    assert examined.metrics == ["answer_correctness", "step_count"]
 
 
 def test_one_answer_has_no_standard_error_and_none_has_no_figure():

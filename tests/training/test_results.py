@@ -42,6 +42,8 @@ def test_a_summary_counts_what_was_scored():
     assert summary["metrics"] == {
         "answer_correctness": pytest.approx(2 / 3),
         "format_valid": pytest.approx(2 / 3),
+        "step_arithmetic": None,
+        "step_count": pytest.approx(2 / 3),
         "mean_steps": pytest.approx(4 / 3),
         "loss": 1.0,
         "perplexity": pytest.approx(exp(1.0)),

@@ -24,15 +24,8 @@ from training.engine.weights import initial_params
 from training.engines import require_tunix
 from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
-from training.examinations import (
-    Aside,
-    Examined,
-    earlier_results,
-    judge_versions,
-    publish,
-    write_examined,
-)
-from training.judges import clean_output, judge_output
+from training.examinations import Aside, Examined, earlier_results, publish, write_examined
+from training.judges import clean_output, judge_output, judge_versions
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
 from training.record import (
