@@ -16,12 +16,11 @@ class Judging:
     job: Job | None
 
 
-def judging(run: Run) -> Judging | None:
-    """None where there is nothing to say: no results yet, or by the judges of today."""
+def judging(run: Run, job: Job | None) -> Judging | None:
+    """What to say of a run and its newest job: None where there is nothing to say: no results yet, or by the judges of today."""
     judges = None if run.is_open else present_judges(run)
     if judges is None:
         return None
-    job = run.job
     under_way = job if job and job.is_open and job.kind == RescoreRun.kind else None
     found = judge_changes(judges)
     return Judging(found, under_way) if found or under_way else None

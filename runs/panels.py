@@ -1,7 +1,6 @@
 """What the pages of a run draw, put together from its rows and its files."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -14,16 +13,11 @@ from runs import deciding, noise, reading, series, services, verdicts, watching
 from runs.models import Checkpoint, Evaluation, Prediction, Run, RunTag
 from runs.pipeline import TrainRun
 from training import results
-from training.comparison import p_text
-from training.errors import Invalid
-from training.inputs import Difference, differing_inputs
 from training.record import CHECKPOINTS
 from training.statistics import NoiseFloor
 from tunixrt.jobs.models import Beacon, Job
 from tunixrt.jobs.work import UNREACHABLE
-from tunixrt.lib.errors import Refused
 from tunixrt.lib.plots import LineChart, Series, line_chart
-from tunixrt.lib.windows import window
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
 DEFAULT_SMOOTHING = 0.6
@@ -33,13 +27,6 @@ SILENT_AFTER = 1.5  # heartbeats: the page tells of silence before two are misse
 LOG_BYTES, SEARCHED_BYTES = 24 * 2**10, 16 * 2**20  # of the log's end
 SAMPLES_BYTES, SAMPLED_STEPS = 2**20, 20  # of the file's end; checkpoints shown
 FOUND_LINES, MAX_SEARCH = 200, 200  # lines shown of those found; characters searched for
-OF_THE_CONFIG = ("config", "engine", "seed")  # inputs that the difference of two configs tells of
-OUTCOMES = {
-    "won": {"before": False, "after": True},
-    "lost": {"before": True, "after": False},
-    "kept_right": {"before": True, "after": True},
-    "kept_wrong": {"before": False, "after": False},
-}
 
 
 @dataclass(frozen=True)
@@ -298,29 +285,6 @@ def samples(run: Run) -> list[Sampled]:
 def verdict(run: Run) -> Verdict | None:
     found = verdicts.before_and_after(run)
     return Verdict(results.verdict(found.comparison), found, noise.floor_of(run)) if found else None
-
-
-def comparison(base: Run, other: Run, query: Mapping[str, str]) -> dict[str, Any]:
-    """What the page of two runs shows; without results, the reason and what can be compared all the same."""
-    shown: dict[str, Any] = {
-        "curve": curve([base, other], query),
-        "config": services.config_difference(base, other),
-        "inputs": _beside_the_config(base, other),
-    }
-    try:
-        found = services.compare_runs(base=base, other=other)
-    except Refused as refused:
-        return shown | {"refusal": refused.detail}
-    changed, p = window(found.results.changed, query.get("offset")), p_text(found.results.p_value)
-    return shown | {"comparison": found, "changed": changed, "p": p}
-
-
-def _beside_the_config(base: Run, other: Run) -> list[Difference]:
-    """What else differs of what two runs were given; nothing as long as one of them has no record."""
-    with suppress(Invalid):
-        found = differing_inputs(base.directory, other.directory)
-        return [difference for difference in found if not difference.name.startswith(OF_THE_CONFIG)]
-    return []
 
 
 def steps(prediction: Prediction, run: Run) -> list[reading.Step]:

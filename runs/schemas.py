@@ -3,10 +3,12 @@
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers as s
 
-from runs import models
+from runs import answers, models
 from training.decision import HOLD, NEED, SHIP
 from training.slices import BETTER, DIMENSIONS, NOT_TOLD_APART, WORSE
 from training.splits import SPLITS
+from training.step_diff import KINDS
+from tunixrt.lib.schemas import Pagination
 
 
 def text(name: str, *, required: bool = False) -> OpenApiParameter:
@@ -27,6 +29,17 @@ ENTRY_FILTERS = [
     text("tag"),
 ]
 
+STAGE = OpenApiParameter(
+    "stage", str, description="`before`, `after` (default), or the step of an examined checkpoint."
+)
+TWO_RUNS = [text("base", required=True), text("other", required=True)]
+ANSWER_FILTERS = [
+    choice("outcome", [*answers.OUTCOMES, answers.SKIPPED]),
+    choice("correct", list(answers.CORRECT)),
+    *map(text, answers.LABELS),
+    OpenApiParameter("judged", str, description="A judge and its verdict: `format_valid:failed`."),
+    OpenApiParameter("q", str, description="In the prompt or in the output."),
+]
 AFTER = OpenApiParameter("after", int, description="Byte offset: `next` of the answer before.")
 
 STEP = OpenApiParameter("step", int, description="An update; `row` asks for one row's losses over time instead.")
@@ -237,7 +250,7 @@ class Decision(s.Serializer):
     slices = Slice(many=True)
 
 
-class Step(Evaluation):
+class AtStep(Evaluation):
     won = s.IntegerField(help_text="Items right here and not at the checkpoint before.")
     lost = s.IntegerField(help_text="Items right at the checkpoint before and not here.")
     best = s.BooleanField(help_text="Whether it is the chosen one.")
@@ -262,7 +275,7 @@ class Verdict(Decision):
     noise_floor = NoiseFloor(allow_null=True, help_text="Null where it was not measured.")
     best_step = s.IntegerField(allow_null=True, help_text="The checkpoint chosen by its answers; null if none was.")
     best = Best(allow_null=True)
-    steps = Step(many=True, help_text="All checkpoints, where the run's config says eval.checkpoints.")
+    steps = AtStep(many=True, help_text="All checkpoints, where the run's config says eval.checkpoints.")
     forgotten = s.IntegerField(help_text="Items right at some checkpoint and not at the last.")
 
 
@@ -399,5 +412,53 @@ Comparison = inline_serializer(
         "results": Change(),
         "changed": inline_serializer("ChangedItem", {"id": s.CharField(), "won": s.BooleanField()}, many=True),
         **Decision().get_fields(),
+    },
+)
+_Counts = inline_serializer("OutcomeCounts", {name: s.IntegerField() for name in answers.ALWAYS["outcome"]})
+_Answered = {"answer": s.CharField(allow_null=True), "correct": s.BooleanField(allow_null=True)}
+_Item = {
+    **{name: s.CharField() for name in ("id", "prompt", "expected_answer", "category", "difficulty")},
+    "section": s.CharField(required=False),
+    "outcome": s.ChoiceField(answers.ALWAYS["outcome"]),
+}
+ComparedItems = inline_serializer(
+    "ComparedItems",
+    {
+        "data": inline_serializer(
+            "ComparedAnswers",
+            {
+                **_Item,
+                "base": inline_serializer("BaseAnswered", _Answered),
+                "other": inline_serializer("OtherAnswered", _Answered),
+            },
+            many=True,
+        ),
+        "pagination": Pagination(),
+        "counts": _Counts,
+    },
+)
+_Step = {"i": s.IntegerField(), "text": s.CharField(), "ok": s.BooleanField(allow_null=True), "reason": s.CharField()}
+_Diff = {
+    "steps": inline_serializer(
+        "StepPair",
+        {
+            "kind": s.ChoiceField(KINDS),
+            "base": inline_serializer("BaseStep", _Step, allow_null=True),
+            "other": inline_serializer("OtherStep", _Step, allow_null=True),
+        },
+        many=True,
+    ),
+    "first_difference": s.IntegerField(allow_null=True, help_text="Index of the first pair more than reworded."),
+    "first_wrong": s.DictField(child=s.IntegerField(allow_null=True), help_text="Of base and other: the step's i."),
+    "answer_changed": s.BooleanField(),
+    "left_out": s.DictField(child=s.IntegerField(), help_text="Steps of base and other that were not compared."),
+}
+ComparedItem = inline_serializer(
+    "ComparedItem",
+    {
+        **_Item,
+        "base": Prediction(allow_null=True),
+        "other": Prediction(allow_null=True),
+        "diff": inline_serializer("StepDiff", _Diff, allow_null=True),
     },
 )

@@ -48,8 +48,10 @@ class TimeLapse:
 
 def time_lapse(run: Run) -> TimeLapse | None:
     """What a run's examinations at its checkpoints say together; None for a run that has two at most."""
+    if "best_step" not in run.metrics:
+        return None
     evaluations = list(run.evaluations.current().order_by("checkpoint_step"))
-    if "best_step" not in run.metrics or not evaluations:
+    if not evaluations:
         return None
     right = _right(tuple(evaluation.pk for evaluation in evaluations))
     exams = [_exam(evaluation, right[evaluation.pk]) for evaluation in evaluations]
@@ -78,11 +80,6 @@ def steps(run: Run) -> dict[str, Any]:
 def stage_of(evaluation: Evaluation) -> str:
     """How addresses name an examination: before, after, or a checkpoint's step."""
     return str(evaluation.checkpoint_step) if evaluation.stage == Evaluation.Stage.STEP else evaluation.stage
-
-
-def stages_of(run: Run) -> dict[str, Evaluation]:
-    """A run's present examinations by their names, in the order of their steps."""
-    return {stage_of(each): each for each in run.evaluations.current().order_by("checkpoint_step")}
 
 
 def answers_over_time(run: Run, item_id: int) -> list[Prediction]:

@@ -7,6 +7,7 @@ from runs.api import causes as causes_api
 from runs.api import exports as exports_api
 from runs.api import files as files_api
 from runs.api import history as history_api
+from runs.api import items as items_api
 from runs.api import leaderboard as leaderboard_api
 from runs.api import ledger as ledger_api
 from runs.api import results as results_api
@@ -19,6 +20,7 @@ from runs.views import (
     evalsets,
     exports,
     history,
+    items,
     leaderboard,
     ledger,
     runs,
@@ -44,6 +46,7 @@ urlpatterns = [
     path("runs/", runs.run_list, name="run_list"),
     path("runs/launch/", runs.launch, name="run_launch"),
     path("runs/compare/", comparison.compare, name="run_compare"),
+    path("runs/compare/<int:item_id>/", items.compare_item, name="run_compare_item"),
     path("runs/<uuid:run_id>/", runs.detail, name="run_detail"),
     path("runs/<uuid:run_id>/live/", runs.live, name="run_live"),
     path("runs/<uuid:run_id>/export/", exports.run_export, name="run_export"),
@@ -64,6 +67,8 @@ urlpatterns = [
     path("datasets/<str:key>/runs/", datasets.dataset_runs, name="dataset_runs"),
     path("api/runs", runs_api.Runs.as_view(), name="api_runs"),
     path("api/runs/compare", results_api.RunsCompare.as_view(), name="api_runs_compare"),
+    path("api/runs/compare/items", items_api.ComparedItems.as_view(), name="api_runs_compare_items"),
+    path("api/runs/compare/item", items_api.ComparedItem.as_view(), name="api_runs_compare_item"),
     path("api/runs/<uuid:run_id>", runs_api.RunDetail.as_view(), name="api_run"),
     path("api/runs/<uuid:run_id>/metrics", files_api.RunMetrics.as_view(), name="api_run_metrics"),
     path("api/runs/<uuid:run_id>/logs", files_api.RunLogs.as_view(), name="api_run_logs"),

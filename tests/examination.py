@@ -1,4 +1,4 @@
-"""The files that an examination leaves, without a model: every answer is right or wrong as the caller says."""
+"""The files that an examination leaves, without a model: every answer is what the caller says."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from training.files import write_atomic, write_json_atomic
 from training.judges import judge_output, judge_versions
 from training.results import compare, decide, delta_report, summarise
 
-Right = Callable[[int], bool]  # of the item at this index
+Right = Callable[[int], bool | str]  # of the item at this index: whether it is answered rightly, or what is answered
 
 
 def write_files(
@@ -40,9 +40,17 @@ def answered(items: list[dict], recipe: str, right: Right) -> list[dict]:
     return [_row(item, recipe, right(i)) for i, item in enumerate(items)]
 
 
-def _row(item: dict, recipe: str, right: bool) -> dict:
+def _row(item: dict, recipe: str, right: bool | str) -> dict:
     steps = "".join(f"{i}. {step['content']}\n" for i, step in enumerate(item["steps"], start=1))
-    output = f"Reasoning:\n{steps}Answer: {item['expected_answer']}" if right else "Reasoning:\n1. a guess\nAnswer: no"
+    guess, worked = "Reasoning:\n1. a guess\nAnswer: no", f"Reasoning:\n{steps}Answer: {item['expected_answer']}"
+    output = right if isinstance(right, str) else worked if right else guess
     question = {name: item[name] for name in ("id", "prompt", "expected_answer")}
     verdict = judge_output(item, output, recipe)
-    return {**question, "output": output, **verdict, "output_tokens": 9, "finish_reason": "stop", "loss": 1.5 - right}
+    return {
+        **question,
+        "output": output,
+        **verdict,
+        "output_tokens": 9,
+        "finish_reason": "stop",
+        "loss": 1.5 - verdict["correct"],
+    }

@@ -62,16 +62,21 @@ def compare(base_rows: Sequence[ResultRow], other_rows: Sequence[ResultRow]) -> 
     won = sum(change.won for change in changed)
     lost = len(changed) - won
     kept_right = sum(before["correct"] and after["correct"] for before, after in judged)
+    counts = {"won": won, "lost": lost, "kept_right": kept_right}
+    counts |= {"kept_wrong": len(judged) - len(changed) - kept_right, "skipped": len(pairs) - len(judged)}
+    return of_counts(counts, changed)
+
+
+def of_counts(counts: Mapping[str, int], changed: Sequence[Change] = ()) -> Comparison:
+    """What the five counts of a comparison amount to; `changed` may be left out where nobody reads the rows."""
+    won, lost = counts["won"], counts["lost"]
+    n = won + lost + counts["kept_right"] + counts["kept_wrong"]
     return Comparison(
-        won=won,
-        lost=lost,
-        kept_right=kept_right,
-        kept_wrong=len(judged) - len(changed) - kept_right,
-        skipped=len(pairs) - len(judged),
+        **counts,
         p_value=mcnemar_exact_p(won, lost),
-        difference=(won - lost) / len(judged) if judged else 0.0,
-        interval=paired_difference_interval(won, lost, len(judged)),
-        changed=changed,
+        difference=(won - lost) / n if n else 0.0,
+        interval=paired_difference_interval(won, lost, n),
+        changed=list(changed),
     )
 
 

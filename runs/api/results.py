@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runs import noise, schemas, services, verdicts
+from runs.answers import FILTERS, answers_of, stages_of
 from runs.api.asked import choice, get_run
 from runs.models import Prediction
-from runs.timelapse import stages_of, steps
+from runs.timelapse import steps
 from tunixrt.lib.api import only_known
 from tunixrt.lib.errors import Conflict
 from tunixrt.lib.pagination import WINDOW, page
@@ -43,40 +43,27 @@ class RunEvaluation(APIView):
 
 class RunPredictions(APIView):
     @extend_schema(
-        parameters=[
-            *WINDOW_PARAMETERS,
-            schemas.text("stage"),
-            schemas.choice("correct", ["true", "false"]),
-            schemas.text("category"),
-        ],
-        responses=listing(schemas.Prediction),
+        parameters=[*WINDOW_PARAMETERS, schemas.STAGE, *schemas.ANSWER_FILTERS], responses=listing(schemas.Prediction)
     )
     def get(self, request: Request, run_id: UUID) -> Response:
+        """What a run answered, in the evalset's order; after its training, if nothing else is asked for."""
         query = request.query_params
-        only_known(query, WINDOW | {"stage", "correct", "category"})
+        only_known(query, WINDOW | FILTERS | {"stage"})
         stages = stages_of(get_run(run_id))
-        stage = choice(query, "stage", list(dict.fromkeys([*verdicts.STAGES, *stages]))) or "after"
-        rows: QuerySet = Prediction.objects.none()
-        if stage in stages:
-            rows = stages[stage].predictions.select_related("item")
-        if correct := choice(query, "correct", ["true", "false"]):
-            rows = rows.filter(correct=correct == "true")
-        if "category" in query:
-            rows = rows.filter(item__category=query["category"])
+        stage = choice(query, "stage", list(dict.fromkeys(["before", "after", *stages]))) or "after"
+        answers = answers_of(stages, stage)
+        rows = answers.rows(query) if answers else Prediction.objects.none()
         return Response(page(rows, query, Prediction.to_dict))
 
 
 class RunsCompare(APIView):
-    @extend_schema(
-        parameters=[schemas.text("base", required=True), schemas.text("other", required=True)],
-        responses=schemas.Comparison,
-    )
+    @extend_schema(parameters=schemas.TWO_RUNS, responses=schemas.Comparison)
     def get(self, request: Request) -> Response:
         """Two runs paired on the same items."""
         only_known(request.query_params, {"base", "other"})
         base, other = (services.find_run(request.query_params.get(name), name) for name in ("base", "other"))
         found = services.compare_runs(base=base, other=other)
-        changed = [{"id": change.base["id"], "won": change.won} for change in found.results.changed]
+        changed = [{"id": item_id, "won": won} for item_id, won in found.changed()]
         differs = [{"path": path, "base": mine, "other": theirs} for path, mine, theirs in found.config]
         runs = {"base": base.to_dict(), "other": other.to_dict()}
         return Response(

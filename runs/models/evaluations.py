@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, FilteredRelation, Q, Value, When
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 
 from datasets_app.models import EvalItem, EvalSet
@@ -104,11 +105,20 @@ class PredictionQuerySet(models.QuerySet):
         in_order = answers.order_by("evaluation__checkpoint_step", "evaluation__created_at")
         return in_order.select_related("item", "evaluation__run__evalset")
 
-    def judged(self, run: Run, *, before: bool, after: bool) -> Self:
-        """Rows whose items were judged so before and after the run's training."""
-        first = Prediction.objects.of_run(run, Evaluation.Stage.BEFORE).filter(correct=before)
-        second = Prediction.objects.of_run(run, Evaluation.Stage.AFTER).filter(correct=after)
-        return self.filter(item__in=first.values("item")).filter(item__in=second.values("item"))
+    def beside(self, evaluation: Evaluation | None) -> Self:
+        """With `beside_answer` and `beside_correct`: what another examination, if there is one, has for the item."""
+        same_item = FilteredRelation("item__predictions", condition=Q(item__predictions__evaluation=evaluation))
+        rows = self.alias(beside=same_item)
+        return rows.annotate(beside_answer=F("beside__answer"), beside_correct=F("beside__correct"))
+
+    def saying(self, text: str) -> Self:
+        """Those with `text` in the prompt or in the output, whatever its case."""
+        return self.filter(Q(item__prompt__icontains=text) | Q(output__icontains=text))
+
+    def judged_by(self, judge: str, *, passed: bool) -> Self:
+        """Those to which a judge gave all that it can give, or less."""
+        rows = self.alias(points=KeyTransform("score", KeyTransform(judge, "judges")))
+        return rows.filter(points__gte=1) if passed else rows.filter(points__lt=1)
 
     def judgements(self, evaluations: Sequence[UUID]) -> Self:
         """Tuples of (place in `evaluations`, item, correct), as many as there are: numbers cost far less than ids."""

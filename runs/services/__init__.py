@@ -13,7 +13,14 @@ from runs.services.actions import (
     retry_run,
 )
 from runs.services.baselines import set_baseline
-from runs.services.comparing import RunComparison, compare_runs, config_difference
+from runs.services.comparing import (
+    ItemComparison,
+    RunComparison,
+    answers_beside,
+    compare_item,
+    compare_runs,
+    config_difference,
+)
 from runs.services.describing import MAX_NOTES, describe_run, tag_run, untag_run
 from runs.services.disposing import (
     Preview,
@@ -40,6 +47,7 @@ __all__ = [
     "TRAINED",
     "Gated",
     "History",
+    "ItemComparison",
     "Leaderboard",
     "Preview",
     "Promotion",
@@ -47,10 +55,12 @@ __all__ = [
     "RunComparison",
     "Standing",
     "absent_engines",
+    "answers_beside",
     "archive_run",
     "baseline_of",
     "cancel_run",
     "clone_run",
+    "compare_item",
     "compare_runs",
     "config_difference",
     "delete_run",

@@ -2,15 +2,22 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from django.db.models import Q
+
+from datasets_app.models import EvalItem
 from runs import noise, verdicts
-from runs.models import Evaluation, Run
+from runs.answer_diff import AnswerDiff, Side, diff_answers
+from runs.answers import Answers, Cells, outcome_counts, outcome_of
+from runs.models import Evaluation, Prediction, Run
+from runs.reading import read_steps
+from training.comparison import Comparison, of_counts
 from training.config import TrainConfig
 from training.decision import Decided
 from training.errors import Invalid
 from training.inputs import flat
-from training.results import Comparison, compare
 from tunixrt.lib.errors import Conflict, Rule
 
 
@@ -21,17 +28,63 @@ class RunComparison:
     base: Run
     other: Run
     config: list[tuple[str, Any, Any]]  # dotted path, base's value, other's value; the engine too
-    results: Comparison
-    decided: Decided  # whether the other may take the base's place
+    results: Comparison  # its figures, without rows
+    answers: Answers  # the other's, each beside the base's
+    cells: Cells  # of all answers
+
+    @cached_property
+    def decided(self) -> Decided:
+        """Whether the other may take the base's place."""
+        base, other = (_examination(run).judgements() for run in (self.base, self.other))
+        return verdicts.decide(base, other, self.base.evalset, noise=noise.floor_between(self.base, self.other))
+
+    def changed(self) -> list[tuple[str, bool]]:
+        """The ids of the items that one answers right and the other wrong, and whether they were won."""
+        won, lost = Q(beside_correct=False, correct=True), Q(beside_correct=True, correct=False)
+        return list(self.answers.rows({}).filter(won | lost).values_list("item__item_id", "correct"))
+
+
+@dataclass(frozen=True)
+class ItemComparison:
+    """Two answers to one item, what became of it and of the steps; None where it was not asked."""
+
+    item: EvalItem
+    base: Prediction | None
+    other: Prediction | None
+    diff: AnswerDiff | None
+
+    @property
+    def outcome(self) -> str:
+        return outcome_of(self.base and self.base.correct, self.other and self.other.correct)
+
+    @property
+    def rows(self) -> tuple[Prediction | None, Prediction | None]:
+        return self.base, self.other
 
 
 def compare_runs(*, base: Run, other: Run) -> RunComparison:
     """Two trained models on the same items. Raises Conflict when one has no results, Rule when the items differ."""
-    before, after = (_rows_after(run) for run in (base, other))
+    answers = answers_beside(base=base, other=other)
+    cells = answers.cells({})
+    results = of_counts(outcome_counts(cells, {}))
+    return RunComparison(base, other, config_difference(base, other), results, answers, cells)
+
+
+def answers_beside(*, base: Run, other: Run) -> Answers:
+    """What `other` answers now that it is trained, each beside the base's. Raises as `compare_runs`."""
+    before, after = (_examination(run) for run in (base, other))
     if base.evalset_id != other.evalset_id:
         raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
-    decided = verdicts.decide(before, after, base.evalset, noise=noise.floor_between(base, other))
-    return RunComparison(base, other, config_difference(base, other), compare(before, after), decided)
+    return Answers(after, before)
+
+
+def compare_item(*, answers: Answers, item: EvalItem) -> ItemComparison:
+    """What two examinations have for one item, from the base to the other."""
+    asked = Prediction.objects.filter(evaluation__in=[answers.shown, answers.beside], item=item)
+    found = {row.evaluation_id: row for row in asked.select_related("item", "evaluation__run")}
+    shown, beside = found.get(answers.shown.pk), found.get(answers.beside.pk) if answers.beside else None
+    base, other = (shown, beside) if answers.shown_first else (beside, shown)
+    return ItemComparison(item, base, other, diff_answers(_side(base), _side(other)) if base and other else None)
 
 
 def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:
@@ -42,11 +95,16 @@ def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:
     ]
 
 
-def _rows_after(run: Run) -> list[dict]:
+def _examination(run: Run) -> Evaluation:
     evaluation = run.evaluations.current().filter(stage=Evaluation.Stage.AFTER).first()
     if evaluation is None:
         raise Conflict(f"{run} has no results to compare: it is {run.state}.", code="not_examined")
-    return evaluation.rows()
+    return evaluation
+
+
+def _side(row: Prediction) -> Side:
+    recipe = row.evaluation.run.config["data"]["recipe"]
+    return Side(read_steps(row.item.prompt, row.output, recipe), row.answer, row.correct)
 
 
 def _as_read_now(config: dict) -> dict[str, Any]:

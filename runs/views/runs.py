@@ -61,7 +61,7 @@ def detail(request: HttpRequest, run_id: UUID) -> HttpResponse:
     context = {
         "room": "runs",
         "tag": panels.shown_tag(run, job, request.GET),  # before anything is read: what is newer is news to the page
-        "judging": judging(run),
+        "judging": judging(run, job),
         "verdict": panels.verdict(run),
         "gate": gate_panels.gate_line(run),
         "lapse": lapse_panels.shown(run),

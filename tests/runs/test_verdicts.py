@@ -101,7 +101,7 @@ def test_a_table_of_many_slices_shows_those_that_tell_most(client_in, dataset):
 
 def test_a_verdict_costs_the_same_however_many_items(client_in, dataset, django_assert_max_num_queries):
     run = completed(dataset, evalset=make_evalset(300), right=lambda i: i % 2 == 0)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         detail(client_in, run)
     assert run.evalset
     with django_assert_max_num_queries(4):  # the examinations, the rows of each, the labels

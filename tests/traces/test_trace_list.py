@@ -9,8 +9,8 @@ import pytest
 
 from tests.factories import make_trace, make_traces
 from traces import services
-from traces.comparison import marked
 from traces.models import Score, Tag, Trace
+from training.marking import marked
 
 pytestmark = pytest.mark.django_db
 

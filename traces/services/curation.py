@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import ProtectedError
 
-from traces.comparison import Piece, StepPair, align_steps, marked
+from traces.comparison import StepPair, align_steps
 from traces.models import Band, Tag, Trace, TraceQuerySet
 from traces.models.trace import MAX_TAG
 from traces.scorers import scorer as find_scorer
 from training.errors import Fault, Invalid
 from training.json_rules import Loc, text_faults
+from training.marking import Piece, marked
 from tunixrt.lib.bulk import insert
 from tunixrt.lib.errors import Conflict, Rule
 

@@ -50,6 +50,8 @@ class Command(BaseCommand):
             return
         yield f"{result['decision']}: {result['reason']}"
         yield result["verdict"]
+        names = ("won", "lost", "kept_right", "kept_wrong", "skipped")
+        yield ", ".join(f"{result['results'][name]} {name.replace('_', ' ')}" for name in names)
         yield from (slice_line(each) for each in result["slices"] if each["mark"] != NOT_TOLD_APART)
         yield from (f"{row['path']}: {row['base']} → {row['other']}" for row in result["config"])
 

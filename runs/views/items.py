@@ -1,0 +1,26 @@
+"""The page of one item that two runs answered."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from runs import compared, panels, services
+from tunixrt.lib.errors import Refused
+
+MAX_PK = 2**63 - 1
+
+
+@require_safe
+def compare_item(request: HttpRequest, item_id: int) -> HttpResponse:
+    """What two runs answered to one item, step by step beside each other, among the items that pass the filters."""
+    base, other = (panels.find_run(request.GET.get(name, "")) for name in ("base", "other"))
+    if base is None or other is None:
+        raise Http404("no such run")
+    item = get_object_or_404(other.evalset.items, pk=min(item_id, MAX_PK))
+    try:
+        answers = services.answers_beside(base=base, other=other)
+    except Refused as refused:
+        raise Http404(refused.detail)
+    found = services.compare_item(answers=answers, item=item)
+    context = {"room": "runs", "base": base, "other": other, "item": item, "found": found}
+    return render(request, "runs/compare_item.html", context | compared.place(answers, request.GET, item))
