@@ -17,7 +17,7 @@ class Judging:
 
 
 def judging(run: Run, job: Job | None) -> Judging | None:
-    """What to say of a run and its newest job: None where there is nothing to say: no results yet, or by the judges of today."""
+    """Of a run and its newest work. None where there is nothing to say: no results yet, or by the judges of today."""
     judges = None if run.is_open else present_judges(run)
     if judges is None:
         return None
