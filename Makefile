@@ -30,12 +30,13 @@ check: $(READY)            ## lint, format, types, imports, migrations, deployme
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	APP_ENV=production SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") ALLOWED_HOSTS=tunixrt.example $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-bench: $(READY) $(PEERS)   ## speed beside Tunix and PyTorch on the same cores, of launches, and of traces and datasets on PostgreSQL
+bench: $(READY) $(PEERS)   ## speed beside Tunix and PyTorch on the same cores, of launches and pages, and of traces and datasets on PostgreSQL
 	$(BIN)/python -m training.bench_jax
 	$(BIN)/python -m tests.benchmarks.launch
 	$(BIN)/python -m tests.benchmarks.queue
 	$(BIN)/python -m tests.benchmarks.polls
 	$(BIN)/python -m tests.benchmarks.viewers
+	$(BIN)/python -m tests.benchmarks.predictions
 	$(BIN)/python -m tests.benchmarks.traces
 	$(BIN)/python -m tests.benchmarks.datasets
 
