@@ -35,23 +35,30 @@ def rescore_files(
     holds no whole examination of exactly these items.
     """
     summary = _summary(run_dir / SUMMARY, items)
-    steps = list(_steps(run_dir))
-    told = {path: read_results(path) for path in (run_dir / BEFORE, run_dir / AFTER, *(step.path for step in steps))}
-    due, done = sum(map(len, told.values())), 0
-    judged: dict[Path, list[dict[str, Any]]] = {path: [] for path in told}
-    for path, rows in told.items():
-        for row in judged_again(rows, items, recipe):
-            judged[path].append(row)
+    steps = list(_steps(run_dir, summary["evalset_sha256"]))
+    paths = (run_dir / BEFORE, run_dir / AFTER, *(step.path for step in steps))
+    due, done = sum(len(read_results(path)) for path in paths), 0
+
+    def judged(path: Path) -> list[dict[str, Any]]:
+        """The rows of one file: those of all checkpoints may be more than memory holds."""
+        nonlocal done
+        rows = []
+        for row in judged_again(read_results(path), items, recipe):
+            rows.append(row)
             progress(done := done + 1, due)
-    now = [
-        write_examined(run_dir, step.summary | judged_summary(judged[step.path]), judged[step.path]) for step in steps
-    ]
+        return rows
+
+    now = [_examined(run_dir, step, judged(step.path)) for step in steps]
     before, after = (
-        _rewritten(run_dir / name, {**summary, "checkpoint_step": step}, judged[run_dir / name])
+        _rewritten(run_dir / name, {**summary, "checkpoint_step": step}, judged(run_dir / name))
         for name, step in ((BEFORE, 0), (AFTER, summary["checkpoint_step"]))
     )
     exams = sorted((each.exam for each in now), key=lambda exam: exam.step)
     publish(run_dir, before, after, items, timelapse.summary(exams) if "timelapse" in summary else {})
+
+
+def _examined(run_dir: Path, step: Examined, rows: list[dict[str, Any]]) -> Examined:
+    return write_examined(run_dir, step.summary | judged_summary(rows), rows)
 
 
 def _rewritten(path: Path, summary: dict[str, Any], rows: list[dict[str, Any]]) -> Examined:
@@ -59,11 +66,15 @@ def _rewritten(path: Path, summary: dict[str, Any], rows: list[dict[str, Any]]) 
     return Examined(summary | judged_summary(rows), path)
 
 
-def _steps(run_dir: Path) -> Iterator[Examined]:
-    """What was examined at checkpoints, also where a call was cut off between the rows and the summary of one."""
+def _steps(run_dir: Path, evalset: str) -> Iterator[Examined]:
+    """What was examined at checkpoints on these items, also where a call was cut off between the rows and the summary
+    of one. A checkpoint that somebody examined on others stays as it is.
+    """
     for path in sorted(run_dir.glob(AT_STEPS)):
         if path.with_suffix(".json").exists():
-            yield Examined(json.loads(path.with_suffix(".json").read_bytes()), path)
+            summary = json.loads(path.with_suffix(".json").read_bytes())
+            if summary["evalset_sha256"] == evalset:
+                yield Examined(summary, path)
 
 
 def _summary(path: Path, items: Sequence[Item]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from django.core.management import call_command
 
 from runs import services
 from runs.models import Evaluation, Prediction
-from tests.runs.making import completed
+from runs.timelapse import time_lapse
+from tests.runs.making import completed, lapsed
 from training import judges
 from training.judges import JUDGES, Judge, Judgement, judge_versions
 from tunixrt.jobs import work
@@ -63,6 +64,19 @@ def test_new_rows_replace_the_old_ones_and_the_run_shows_what_they_say(judged_of
     assert new["after"].metrics["answer_correctness"] == run.metrics["answer_correctness"] == 1
     assert (run.status, run.metrics["won"]) == ("completed", len(rows))
     assert json.loads((run.directory / "eval.json").read_text())["metrics"] == new["after"].metrics
+
+
+def test_a_time_lapse_is_judged_again_at_every_checkpoint(dataset, monkeypatch):
+    rights = {0: lambda i: False, 2: lambda i: i < 3, 4: lambda i: i < 2}
+    with monkeypatch.context() as older:
+        older.setattr(judges, "is_right", lambda item, answer: False)
+        run = lapsed(dataset, rights)
+    assert (run.metrics["best_step"], run.metrics["best_correctness"]) == (0, 0)
+    rescore(run)
+    counts = run.evaluations.current().order_by("checkpoint_step").values_list("checkpoint_step", "correct_count")
+    assert list(counts) == [(0, 0), (2, 3), (4, 2)]
+    found = time_lapse(run)
+    assert (run.metrics["best_step"], found.best.chosen.step, len(found.forgotten)) == (2, 2, 1)
 
 
 def test_its_history_says_by_which_judges_and_what_came_of_it(judged_of_old, user):

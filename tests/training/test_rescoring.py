@@ -40,6 +40,7 @@ def run_dir(tmp_path, monkeypatch):
         rows = (tmp_path / "eval_after.jsonl").read_text()
         (tmp_path / "eval_step_2.jsonl").write_text(rows)
         summary = {"checkpoint_step": 2, "judges": {"answer_correctness": "0"}, "metrics": {}, "rows_sha256": "old"}
+        summary["evalset_sha256"] = evalset_sha256(ITEMS)
         (tmp_path / "eval_step_2.json").write_text(json.dumps(summary))
     return tmp_path
 
@@ -124,6 +125,16 @@ def test_other_items_are_refused_before_anything_is_written(run_dir):
     with pytest.raises(Invalid, match="about other items"):
         rescore_files(run_dir, ITEMS[:3], recipe=TRACE_SFT)
     assert contents(run_dir) == old
+
+
+def test_a_checkpoint_that_was_examined_on_other_items_stays_as_it_is(run_dir):
+    row = json.loads((run_dir / "eval_step_2.jsonl").read_text().splitlines()[0]) | {"id": "another"}
+    (run_dir / "eval_step_3.jsonl").write_text(json.dumps(row) + "\n")
+    (run_dir / "eval_step_3.json").write_text(json.dumps({"checkpoint_step": 3, "evalset_sha256": "of others"}))
+    old = contents(run_dir)
+    rescore_files(run_dir, ITEMS, recipe=TRACE_SFT)
+    new = contents(run_dir)
+    assert {name for name in old if new[name] == old[name]} == {"eval_step_3.jsonl", "eval_step_3.json"}
 
 
 def test_its_progress_ends_with_all_rows(run_dir):
