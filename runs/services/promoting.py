@@ -15,7 +15,7 @@ from training.canonical import canonical_json, content_sha256
 from training.errors import Fault, Invalid, echo
 from training.formats.evaluation import generation
 from training.formats.format import lines_of
-from training.judges import ParsedOutput, parse_output, same_answer
+from training.judges import ParsedOutput, is_right, parse_output
 from training.schema import read_trace
 from training.splits import group_of, split_of
 from tunixrt.lib.errors import TooLarge
@@ -91,7 +91,7 @@ def _payload(prediction: Prediction, steps: list[str], answer: Any, as_generated
         "stage": evaluation.stage,
         "checkpoint_step": evaluation.checkpoint_step,
         "as_generated": as_generated,
-        "as_expected": isinstance(answer, str) and same_answer(answer, item.expected_answer),
+        "as_expected": isinstance(answer, str) and is_right(item.to_dict(), answer),
         "promoted_by": by.get_username() if by else None,
     }
     judged = {"correct": prediction.correct} if as_generated else {}

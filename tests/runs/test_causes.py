@@ -247,6 +247,16 @@ def test_a_trace_whose_answer_is_not_the_expected_one_is_told_of(client_in, exam
     assert Trace.objects.get(source="evaluation").payload["meta"]["as_expected"]
 
 
+def test_an_answer_that_the_judge_takes_for_the_expected_one_is_not_told_of(dataset):
+    asked = {"id": "half", "prompt": "What is 1 - 1/2?", "expected_answer": "1/2", "category": "c", "difficulty": "d"}
+    items = [asked | {"steps": [{"i": 0, "type": "compute", "content": "1 - 1/2 = 1/2"}]}]
+    evalset = evalset_from_items(items=items, name="halves", by=None)
+    half = "Reasoning:\n1. 1 - 1/2 = 1/2\nAnswer: \\frac{1}{2}"
+    prediction = prediction_of(completed(dataset, evalset=evalset, right=lambda i: half), evalset.items.get())
+    meta = services.promote_prediction(prediction=prediction, confirmed=True).trace.payload["meta"]
+    assert (prediction.correct, meta["correct"], meta["as_expected"]) == (True, True, True)
+
+
 def test_steps_of_several_lines_that_nobody_changed_are_kept_whole(examined, item):
     prediction = prediction_of(examined, item, output="Reasoning:\n1. one\n   more\n2. two\nAnswer: 3", answer="3")
     made = services.promote_prediction(

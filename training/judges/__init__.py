@@ -22,6 +22,7 @@ __all__ = [
     "ParsedOutput",
     "clean_output",
     "find_judge",
+    "is_right",
     "judge_changes",
     "judge_form",
     "judge_output",
