@@ -35,12 +35,11 @@ def comparison(base: Run, other: Run, query: Query) -> dict[str, Any]:
     except Refused as refused:
         return shown | {"refusal": refused.detail}
     links = f"?{urlencode({'base': base.pk, 'other': other.pk})}&"
-    return shown | {
-        "comparison": found,
-        "links": links,
-        **drawn(found.decided),
-        **items(found.answers, query, found.cells),
-    }
+    shown |= {"comparison": found, "links": links, **items(found.answers, query, found.cells)}
+    try:
+        return shown | drawn(found.decided)
+    except Refused as refused:
+        return shown | {"undecided": refused.detail}
 
 
 def items(answers: Answers, query: Query, cells: Cells | None = None) -> dict[str, Any]:

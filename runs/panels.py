@@ -284,7 +284,7 @@ def samples(run: Run) -> list[Sampled]:
 
 def verdict(run: Run) -> Verdict | None:
     found = verdicts.before_and_after(run)
-    return Verdict(results.verdict(found.comparison), found, noise.floor_of(run)) if found else None
+    return Verdict(results.verdict(found.comparison), found, noise.floor_of(found.after)) if found else None
 
 
 def steps(prediction: Prediction, run: Run) -> list[reading.Step]:

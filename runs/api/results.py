@@ -27,7 +27,7 @@ class RunEvaluation(APIView):
         found = verdicts.before_and_after(run)
         if found is None:
             raise Conflict(f"{run} has not been examined: it is {run.state}.", code="not_examined")
-        floor = noise.floor_of(run)
+        floor = noise.floor_of(found.after)
         return Response(
             {
                 "evalset": run.evalset_id,

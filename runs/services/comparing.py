@@ -11,14 +11,14 @@ from datasets_app.models import EvalItem
 from runs import noise, verdicts
 from runs.answer_diff import AnswerDiff, Side, diff_answers
 from runs.answers import Answers, Cells, outcome_counts, outcome_of
-from runs.models import Evaluation, Prediction, Run
+from runs.models import Prediction, Run
 from runs.reading import read_steps
+from runs.services.results import require_judged_alike, results_of
 from training.comparison import Comparison, of_counts
 from training.config import TrainConfig
 from training.decision import Decided
 from training.errors import Invalid
 from training.inputs import flat
-from tunixrt.lib.errors import Conflict, Rule
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,11 @@ class RunComparison:
 
     @cached_property
     def decided(self) -> Decided:
-        """Whether the other may take the base's place."""
-        base, other = (_examination(run).judgements() for run in (self.base, self.other))
-        return verdicts.decide(base, other, self.base.evalset, noise=noise.floor_between(self.base, self.other))
+        """Whether the other may take the base's place. Raises Rule when the two were not judged alike."""
+        base, other = results_of(self.base, self.other)
+        require_judged_alike(base, other)
+        rows = base.judgements(), other.judgements()
+        return verdicts.decide(*rows, self.base.evalset, noise=noise.floor_between(base, other))
 
     def changed(self) -> list[tuple[str, bool]]:
         """The ids of the items that one answers right and the other wrong, and whether they were won."""
@@ -72,9 +74,7 @@ def compare_runs(*, base: Run, other: Run) -> RunComparison:
 
 def answers_beside(*, base: Run, other: Run) -> Answers:
     """What `other` answers now that it is trained, each beside the base's. Raises as `compare_runs`."""
-    before, after = (_examination(run) for run in (base, other))
-    if base.evalset_id != other.evalset_id:
-        raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
+    before, after = results_of(base, other)
     return Answers(after, before)
 
 
@@ -93,13 +93,6 @@ def config_difference(base: Run, other: Run) -> list[tuple[str, Any, Any]]:
     return [
         (path, mine.get(path), theirs.get(path)) for path in {**mine, **theirs} if mine.get(path) != theirs.get(path)
     ]
-
-
-def _examination(run: Run) -> Evaluation:
-    evaluation = run.evaluations.current().filter(stage=Evaluation.Stage.AFTER).first()
-    if evaluation is None:
-        raise Conflict(f"{run} has no results to compare: it is {run.state}.", code="not_examined")
-    return evaluation
 
 
 def _side(row: Prediction) -> Side:

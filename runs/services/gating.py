@@ -1,17 +1,18 @@
 """Runs held against the baseline of their evalset, or against any other run on it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from runs.entries import JUDGE, version_of
 from runs.models import Baseline, Evaluation, Prediction, Run
+from runs.services.results import require_judged_alike, results_of
 from training.comparison import QUESTION
 from training.decision import decide
 from training.gate import Gate, pass_gate
+from training.result_rows import ResultRow
 from training.slices import DIMENSIONS
-from tunixrt.lib.errors import Conflict, Rule
+from tunixrt.lib.errors import Conflict
 
 KEPT = 5_000  # gates in memory, of a few hundred bytes each
 
@@ -37,11 +38,8 @@ def gate_run(*, run: Run, base: Run | None = None, margin: float = 0.0) -> Gated
     Raises Conflict when there is no baseline or no result, Rule when the two do not compare.
     """
     base = base or baseline_of(run)
-    if base.evalset_id != run.evalset_id:
-        raise Rule("These runs were examined on different evalsets, so their scores do not compare.")
-    theirs, ours = (_result_of(each) for each in (base, run))
-    if version_of(theirs.judges) != version_of(ours.judges):
-        raise Rule(_judged_otherwise(base, theirs, run, ours), code="judges_differ")
+    theirs, ours = results_of(base, run)
+    require_judged_alike(theirs, ours)
     return Gated(base, run, gates_against(theirs, [ours.pk], margin)[ours.pk])
 
 
@@ -74,20 +72,10 @@ def _gates(base: Evaluation, others: Sequence[UUID], margin: float) -> dict[UUID
     judged: dict[UUID, dict[int, bool | None]] = {pk: {} for pk in results}
     for place, item, correct in Prediction.objects.judgements(results):
         judged[results[place]][item] = correct
-    rows = {pk: [{**item, "correct": found.get(item["pk"])} for item in items] for pk, found in judged.items()}
-    return {pk: pass_gate(decide(rows[base.pk], rows[pk], items), margin=margin) for pk in others}
+    theirs = _rows(items, judged[base.pk])
+    # One examination after the other: the rows of all at once would be many times what was judged.
+    return {pk: pass_gate(decide(theirs, _rows(items, judged[pk]), items), margin=margin) for pk in others}
 
 
-def _result_of(run: Run) -> Evaluation:
-    result = run.evaluations.current().filter(stage=Evaluation.Stage.AFTER).select_related("evalset").first()
-    if result is None:
-        raise Conflict(f"{run} has no results to compare: it is {run.state}.", code="not_examined")
-    return result
-
-
-def _judged_otherwise(base: Run, theirs: Evaluation, run: Run, ours: Evaluation) -> str:
-    versions = " and ".join(
-        f"{each} by {JUDGE} {version_of(result.judges) or 'of an unknown version'}"
-        for each, result in ((base, theirs), (run, ours))
-    )
-    return f"The two were not judged alike: {versions}. Judge the older one again."
+def _rows(items: Sequence[dict[str, Any]], judged: Mapping[int, bool | None]) -> list[ResultRow]:
+    return [{**item, "correct": judged.get(item["pk"])} for item in items]

@@ -13,6 +13,7 @@ from runs.answer_diff import Side, diff_answers
 from runs.answers import Answers, answers_of, facets, stages_of
 from runs.models import Evaluation, Prediction, Run
 from runs.reading import Step
+from tests.runs.exams import judged_by
 from tests.runs.making import completed
 from training.errors import Invalid
 from training.evalsets import item_from_row
@@ -237,6 +238,22 @@ def test_the_page_costs_the_same_however_many_items(client_in, pair, django_asse
         compared(client_in, pair, outcome="won", category="kind 2")
     with django_assert_max_num_queries(17):  # what is searched for is counted apart
         compared(client_in, pair, q="start")
+
+
+@pytest.mark.parametrize("version", ["0", ""])
+def test_runs_that_were_judged_otherwise_are_shown_but_not_decided_on(client_in, api, pair, version, capsys):
+    judged_by(pair[0], version)
+    text = compared(client_in, pair)
+    assert "The two were not judged alike: first by answer_correctness" in text
+    assert "decided" not in text
+    assert text.count("status kept_right") == 7
+    query = {"base": str(pair[0].pk), "other": str(pair[1].pk)}
+    response = api.get("/api/runs/compare", query)
+    assert (response.status_code, response.json()["code"]) == (422, "judges_differ")
+    assert api.get("/api/runs/compare/items", query).json()["counts"]["won"] == 3
+    with pytest.raises(SystemExit, match="1"):
+        call_command("compare_runs", *query.values())
+    assert "were not judged alike" in capsys.readouterr().err
 
 
 def test_whoever_filters_the_items_is_sent_these_alone(client_in, pair, django_assert_max_num_queries):

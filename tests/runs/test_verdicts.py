@@ -11,7 +11,9 @@ from datasets_app.services import evalset_from_items
 from runs import noise, services, verdicts
 from runs.deciding import MOST_SLICES
 from runs.models import Evaluation
+from tests.runs.exams import judged_by
 from tests.runs.making import TINY, completed
+from training.judges import find_judge
 from training.statistics import student_t975
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +166,10 @@ def test_lists_and_commands_say_what_was_decided(client_in, dataset, evalset, ca
     assert "Its present examination says SHIP." in capsys.readouterr().out
 
 
+def result_of(run):
+    return run.evaluations.current().get(stage="after")
+
+
 def seeds(dataset, evalset, *rights: int, **launch) -> list:
     """A run a count of right answers, each with a seed of its own."""
     return [
@@ -177,7 +183,7 @@ def test_the_noise_floor_is_the_spread_between_runs_that_differ_only_in_their_se
     otherwise = TINY | {"training": {**TINY["training"], "learning_rate": 2e-3}}
     seeds(dataset, evalset, 0, 40, config=otherwise)
     services.archive_run(run=third)
-    floor = noise.floor_of(first)
+    floor = noise.floor_of(result_of(first))
     assert (floor.runs, floor.lowest, floor.highest) == (3, 0.5, 0.6)
     assert floor.limit == pytest.approx(student_t975(2) * 2**0.5 * 0.05)
     assert api.get(f"/api/runs/{second.pk}/evaluation").json()["noise_floor"]["runs"] == 3
@@ -192,7 +198,15 @@ def test_a_gain_within_the_noise_of_seeds_is_marked_on_the_page(client_in, datas
 def test_a_seed_that_ran_twice_is_one_measurement(dataset, evalset):
     runs = seeds(dataset, evalset, 20, 22)
     completed(dataset, evalset=evalset, right=lambda i: i < 40, seed=0)
-    assert noise.floor_of(runs[0]) is None
+    assert noise.floor_of(result_of(runs[0])) is None
+
+
+def test_scores_of_another_version_of_the_judge_measure_no_seed(dataset, evalset):
+    first, *_, last = seeds(dataset, evalset, 20, 22, 24)
+    judged_by(last, "0")
+    assert noise.floor_of(result_of(first)) is None
+    judged_by(last, find_judge("answer_correctness").version)
+    assert noise.floor_of(result_of(first)).runs == 3
 
 
 def test_a_run_better_than_another_by_no_more_than_seeds_move_is_held(dataset, evalset):
