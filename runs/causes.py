@@ -14,6 +14,7 @@ from traces.models import Trace, TraceQuerySet
 from training.formats.evaluation import SOURCE
 from training.ledger import Learning
 from tunixrt.lib.errors import Conflict
+from tunixrt.lib.ids import read_uuid
 
 MOST = 5  # rows on a page
 AT_MOST = 50  # for the API
@@ -73,7 +74,7 @@ def origin(trace: Trace) -> Origin | None:
     run_id, item_id = meta.get("run_id"), meta.get("item_id")
     if trace.source != SOURCE or not isinstance(run_id, str) or not isinstance(item_id, str):
         return None
-    run = Run.objects.filter(pk=key).select_related("evalset").first() if (key := _uuid(run_id)) else None
+    run = Run.objects.filter(pk=key).select_related("evalset").first() if (key := read_uuid(run_id)) else None
     return run and Origin(run, run.evalset.items.filter(item_id=item_id).first())
 
 
@@ -93,10 +94,3 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
     }
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import numpy as np
 from django.db.models.functions import Left
@@ -13,6 +12,7 @@ from runs.models import Run
 from traces.models import Trace
 from training.ledger import Ledger, read_ledger
 from tunixrt.lib.errors import Conflict, NotFound
+from tunixrt.lib.ids import read_uuid
 from tunixrt.lib.plots import LineChart, Series, line_chart
 
 EXCERPT = 300  # characters of a prompt
@@ -76,7 +76,7 @@ def step_of(ledger: Ledger, number: int | None) -> Step:
 def rows_of(ledger: Ledger, facts: Iterable[Any], numbers: Sequence[int]) -> list[Row]:
     """The rows with these numbers, each with what the ledger says of it and the beginning of its prompt."""
     ids = ledger.id_of(numbers)
-    keys = {row_id: key for row_id in ids if (key := _uuid(row_id))}
+    keys = {row_id: key for row_id in ids if (key := read_uuid(row_id))}
     traces = Trace.objects.filter(pk__in=keys.values()).annotate(excerpt=Left("prompt", EXCERPT))
     prompts = dict(traces.values_list("pk", "excerpt"))
     return [Row(row_id, prompts.get(keys.get(row_id)), fact) for row_id, fact in zip(ids, facts, strict=True)]
@@ -125,10 +125,3 @@ def _why_none(run: Run) -> str:
     if run.is_open:
         return "The ledger begins with the first update."
     return "This run kept no ledger: it did not come to its first update, or an older version of this program did it."
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

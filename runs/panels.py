@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.conf import settings
 
@@ -17,6 +16,7 @@ from training.record import CHECKPOINTS
 from training.statistics import NoiseFloor
 from tunixrt.jobs.models import Beacon, Job
 from tunixrt.jobs.work import UNREACHABLE
+from tunixrt.lib.ids import read_uuid
 from tunixrt.lib.plots import LineChart, Series, line_chart
 
 SMOOTHINGS = (0.0, 0.6, 0.9)
@@ -327,14 +327,7 @@ def worker_is_alive() -> bool:
 
 
 def find_run(text: str) -> Run | None:
-    return Run.objects.with_dataset().filter(pk=pk).first() if (pk := _uuid(text)) else None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    return Run.objects.with_dataset().filter(pk=pk).first() if (pk := read_uuid(text)) else None
 
 
 def _smoothing(text: str) -> float:

@@ -8,6 +8,7 @@ from django.db.models import Q
 from datasets_app.models import EvalSet
 from runs.models import Run
 from training.errors import Fault, Invalid, echo
+from tunixrt.lib.ids import read_uuid
 
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -23,15 +24,8 @@ def find_run(identifier: object, loc: str = "run") -> Run:
 def find_evalset(identifier: object) -> EvalSet:
     """The evalset of that id or SHA-256; raises Invalid when there is none."""
     text = str(identifier)
-    known = Q(sha256=text) if SHA256.fullmatch(text) else Q(pk=pk) if (pk := _uuid(text)) else None
+    known = Q(sha256=text) if SHA256.fullmatch(text) else Q(pk=pk) if (pk := read_uuid(text)) else None
     found = EvalSet.objects.with_dataset().filter(known).first() if known else None
     if found is None:
         raise Invalid(Fault(("evalset",), f"there is no evalset {echo(identifier)}", "unknown_value"))
     return found
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

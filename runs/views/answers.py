@@ -4,16 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runs import compared, panels, services
 from runs.answers import answers_of, stage_title, stages_of
 from runs.judging import judging
 from runs.models import Evaluation, Run
-from runs.views.finding import find_run_or_404
-
-MAX_PK = 2**63 - 1
+from runs.views.finding import find_item_or_404, find_run_or_404
 
 
 @require_safe
@@ -35,7 +33,7 @@ def predictions(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def prediction(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     """One item, answered before and after training, or at a checkpoint."""
     run = find_run_or_404(run_id)
-    item = get_object_or_404(run.evalset.items, pk=min(item_id, MAX_PK))
+    item = find_item_or_404(run, item_id)
     stages, stage = _stages(run, request)
     answers = answers_of(stages, stage)
     found = services.compare_item(answers=answers, item=item) if answers else None

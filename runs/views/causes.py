@@ -5,14 +5,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from datasets_app.models import EvalItem
 from runs import causes, services
 from runs.forms import PromoteForm
-from runs.models import Evaluation, Prediction, Run
-from runs.views.finding import find_run_or_404
+from runs.models import Evaluation, Prediction
+from runs.views.finding import find_item_or_404, find_run_or_404
 from tunixrt.lib.errors import Refused
 
 READ_AT_ONCE = 200_000  # rows; more are read for those only who ask
@@ -23,7 +22,7 @@ SHOWN = 10  # of the traces that were promoted
 def nearest(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     """The training rows most like an item, for the item's page."""
     run = find_run_or_404(run_id)
-    item = _find_item_or_404(run, item_id)
+    item = find_item_or_404(run, item_id)
     context: dict[str, Any] = {"room": "runs", "run": run, "item": item}
     if request.htmx and run.dataset.trace_count > READ_AT_ONCE:
         return render(request, "runs/_nearest.html", context)
@@ -38,7 +37,7 @@ def nearest(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
 def promote(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     """The form that makes a trace of an answer, for the item's page; `stage` and `step` say of which."""
     run = find_run_or_404(run_id)
-    item = _find_item_or_404(run, item_id)
+    item = find_item_or_404(run, item_id)
     answers = list(Prediction.objects.answers_to(run, item))
     prediction = _chosen(answers, request.GET)
     form = PromoteForm(prediction, request.POST or None) if prediction else None
@@ -56,10 +55,6 @@ def promote(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
         "promoted": causes.promoted(run, item)[:SHOWN],
     }
     return render(request, "runs/_promote.html" if request.htmx else "runs/promote.html", context)
-
-
-def _find_item_or_404(run: Run, item_id: int) -> EvalItem:
-    return get_object_or_404(run.evalset.items, pk=min(item_id, 2**63 - 1))
 
 
 def _chosen(answers: list[Prediction], query: QueryDict) -> Prediction | None:

@@ -1,13 +1,12 @@
 """The page of one item that two runs answered."""
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runs import compared, panels, services
+from runs.views.finding import find_item_or_404
 from tunixrt.lib.errors import Refused
-
-MAX_PK = 2**63 - 1
 
 
 @require_safe
@@ -16,7 +15,7 @@ def compare_item(request: HttpRequest, item_id: int) -> HttpResponse:
     base, other = (panels.find_run(request.GET.get(name, "")) for name in ("base", "other"))
     if base is None or other is None:
         raise Http404("no such run")
-    item = get_object_or_404(other.evalset.items, pk=min(item_id, MAX_PK))
+    item = find_item_or_404(other, item_id)
     try:
         answers = services.answers_beside(base=base, other=other)
     except Refused as refused:

@@ -4,15 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runs import lapse_panels, panels
 from runs.timelapse import answers_over_time, time_lapse
-from runs.views.finding import find_run_or_404
+from runs.views.finding import find_item_or_404, find_run_or_404
 from tunixrt.lib.windows import window
-
-MAX_PK = 2**63 - 1
 
 
 @require_safe
@@ -37,7 +35,7 @@ def changed_items(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def item_over_time(request: HttpRequest, run_id: UUID, item_id: int) -> HttpResponse:
     """One item: what was answered to it at each checkpoint."""
     run = find_run_or_404(run_id)
-    item = get_object_or_404(run.evalset.items, pk=min(item_id, MAX_PK))
+    item = find_item_or_404(run, item_id)
     answers = [(row, panels.steps(row, run)) for row in answers_over_time(run, item.pk)]
     context = {"room": "runs", "run": run, "item": item, "answers": answers, "best_step": run.metrics.get("best_step")}
     return render(request, "runs/item_over_time.html", context)

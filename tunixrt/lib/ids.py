@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers: made so that they sort by their time, and read from what somebody gave."""
 
 import os
 import threading
@@ -21,3 +21,11 @@ def uuid7() -> uuid.UUID:
         stamp = _last
     value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62
     return uuid.UUID(int=value | int.from_bytes(os.urandom(8), "big") >> 2)
+
+
+def read_uuid(text: str) -> uuid.UUID | None:
+    """The UUID that a text is; None for every other text."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
