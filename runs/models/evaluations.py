@@ -81,10 +81,6 @@ class Evaluation(models.Model):
         )
         return {name: getattr(self, name) for name in names}
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows as `training.results` reads them, in the evalset's order."""
-        return [prediction.to_dict() for prediction in self.predictions.select_related("item")]
-
     def judgements(self) -> list[dict[str, Any]]:
         """Of each row what decisions are made from: the question and whether it was answered right."""
         names = ("item__item_id", "item__prompt", "item__expected_answer", "correct")
@@ -93,12 +89,6 @@ class Evaluation(models.Model):
 
 
 class PredictionQuerySet(models.QuerySet):
-    def of_run(self, run: Run, stage: str) -> Self:
-        """The rows of a run's present examination, in the evalset's order."""
-        return self.filter(
-            evaluation__run=run, evaluation__stage=stage, evaluation__status=Evaluation.Status.COMPLETED
-        ).select_related("item")
-
     def answers_to(self, run: Run, item: EvalItem) -> Self:
         """What a run's present examinations answered to one item: before training, at checkpoints, after."""
         answers = self.filter(item=item, evaluation__run=run, evaluation__status=Evaluation.Status.COMPLETED)

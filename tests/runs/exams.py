@@ -1,8 +1,10 @@
-"""Evalsets that are large enough to tell runs apart, and runs that were examined on them."""
+"""Evalsets that are large enough to tell runs apart, runs that were examined on them, and what these answered."""
+
+from django.db.models import QuerySet
 
 from datasets_app import services
 from datasets_app.models import EvalSet
-from runs.models import Evaluation, Run
+from runs.models import Evaluation, Prediction, Run
 from tests.runs.making import TINY, completed
 
 
@@ -35,3 +37,9 @@ def another_config(number: int) -> dict:
 def judged_by(run: Run, version: str) -> None:
     """As if another version of the judge had judged it."""
     Evaluation.objects.filter(run=run).update(judges={"answer_correctness": version} if version else {})
+
+
+def answers_of(run: Run, stage: str) -> QuerySet[Prediction]:
+    """The rows of a run's present examination, in the evalset's order."""
+    present = Evaluation.objects.current().filter(run=run, stage=stage)
+    return Prediction.objects.filter(evaluation__in=present).select_related("item")

@@ -13,8 +13,9 @@ from django.core.management import call_command
 
 from datasets_app import services
 from runs.exports import download, write_export
-from runs.models import Evaluation, Prediction
+from runs.models import Evaluation
 from tests.factories import NOBODY
+from tests.runs.exams import answers_of
 from tests.runs.making import completed, write_losses
 from training.judges import judge_versions
 from tunixrt.lib.errors import Conflict
@@ -116,9 +117,9 @@ def test_the_report_draws_the_curve_and_shows_both_answers_to_every_changed_item
 
 
 def test_what_a_model_wrote_is_text_in_the_report(examined):
-    rows = Prediction.objects.of_run(examined, Evaluation.Stage.AFTER)
+    rows = answers_of(examined, Evaluation.Stage.AFTER)
     rows.update(output=f"Reasoning:\n1. {HOSTILE}\nAnswer: {HOSTILE}", answer=HOSTILE)
-    Prediction.objects.of_run(examined, Evaluation.Stage.BEFORE).update(output=HOSTILE, answer=None)
+    answers_of(examined, Evaluation.Stage.BEFORE).update(output=HOSTILE, answer=None)
     examined.evalset.items.update(prompt=HOSTILE, expected_answer=HOSTILE)
     examined.evalset.items.filter(position=0).update(item_id=HOSTILE)
     examined.name = HOSTILE
@@ -128,7 +129,7 @@ def test_what_a_model_wrote_is_text_in_the_report(examined):
 
 
 def test_long_outputs_are_cut_and_the_report_says_so(examined, monkeypatch):
-    Prediction.objects.of_run(examined, Evaluation.Stage.AFTER).update(output="x" * 5000)
+    answers_of(examined, Evaluation.Stage.AFTER).update(output="x" * 5000)
     monkeypatch.setattr("runs.exports.report.MOST_CHANGED", 1)
     words = Page(report(examined)).words
     assert "… and 1,000 more characters." in words
@@ -159,7 +160,7 @@ def test_the_harness_figures_are_those_of_the_rows(examined):
         if "/samples_" in name
         for line in data.decode().split("\n")[:-1]
     ]
-    rows = Prediction.objects.of_run(examined, Evaluation.Stage.AFTER)
+    rows = answers_of(examined, Evaluation.Stage.AFTER)
     assert [sample["doc"]["id"] for sample in samples] == [row.item.item_id for row in rows]
     assert [sample["resps"][0][0] for sample in samples] == [row.output for row in rows]
     figures = results["results"]["chain_test_test"]

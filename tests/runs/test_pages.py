@@ -14,6 +14,7 @@ from runs import series, services
 from runs.forms import config_text
 from runs.models import Prediction, Run
 from runs.services import launch_run
+from tests.runs.exams import answers_of
 from tests.runs.making import TINY, begin, completed, end, write_losses, write_run_record
 
 pytestmark = pytest.mark.django_db
@@ -187,7 +188,7 @@ def test_a_verdict_opens_the_rows_behind_it(client_in, dataset):
 
 def test_a_prediction_is_read_step_by_step_before_and_after(client_in, dataset):
     run = completed(dataset)
-    row = Prediction.objects.of_run(run, "after").first()
+    row = answers_of(run, "after").first()
     text = page(client_in, "prediction_detail", run.pk, row.item_id)
     assert "Before training" in text
     assert "After training" in text
@@ -205,7 +206,7 @@ def test_what_a_model_wrote_is_shown_as_text(client_in, dataset):
     Prediction.objects.filter(evaluation__run=run).update(output=hostile, answer="</td><img src=x>")
     for text in (
         page(client_in, "run_predictions", run.pk),
-        page(client_in, "prediction_detail", run.pk, Prediction.objects.of_run(run, "after").first().item_id),
+        page(client_in, "prediction_detail", run.pk, answers_of(run, "after").first().item_id),
     ):
         assert "<script>alert" not in text
         assert "<img" not in text.partition("<main")[2]

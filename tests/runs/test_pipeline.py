@@ -7,8 +7,9 @@ import pytest
 
 from runs import services, verdicts
 from runs.children import run_child
-from runs.models import Evaluation, Prediction, Run
+from runs.models import Evaluation, Run
 from runs.pipeline import EvaluateRun, TrainRun, evaluate_argv, prepare_directory, train_argv
+from tests.runs.exams import answers_of
 from tests.runs.making import TINY, begin, completed, end, write_examination, write_losses
 from training.files import write_atomic
 from training.replay import compare
@@ -293,12 +294,12 @@ def test_an_examination_puts_every_row_into_the_database(dataset):
     after = run.evaluations.current().get(stage="after")
     n = run.evalset.item_count
     assert (after.correct_count, after.scored_count, after.checkpoint_step) == (len(range(0, n, 3)), n, 4)
-    assert Prediction.objects.of_run(run, "before").filter(correct=False).count() == n
+    assert answers_of(run, "before").filter(correct=False).count() == n
     assert run.metrics["answer_correctness"] == after.metrics["answer_correctness"]
     assert run.metrics["answer_correctness_before"] == 0
     assert run.metrics["won"] == after.correct_count
     rows = [json.loads(line) for line in (run.directory / "eval_after.jsonl").read_text().splitlines()]
-    assert [row["output"] for row in after.rows()] == [row["output"] for row in rows]
+    assert [row.output for row in after.predictions.all()] == [row["output"] for row in rows]
 
 
 def test_a_repeated_examination_replaces_the_first_and_keeps_its_rows(dataset, monkeypatch):
@@ -337,7 +338,7 @@ def test_a_cancelled_first_examination_makes_no_completed_run(run):
 def test_rows_of_an_attempt_that_was_cut_off_are_never_seen(dataset):
     run = completed(dataset)
     Evaluation.objects.filter(run=run, stage="after").update(status=Evaluation.Status.LOADING)
-    assert Prediction.objects.of_run(run, "after").count() == 0
+    assert answers_of(run, "after").count() == 0
     services.evaluate_run(run=run)
     job = begin(run)
     EvaluateRun().released(job, "its worker fell silent")
@@ -381,7 +382,7 @@ def test_a_real_run_trains_is_examined_and_its_replay_is_the_same(dataset, setti
         run.refresh_from_db()
         assert run.status == "completed", run.error
         assert run.metrics["total_steps"] == 4
-        assert Prediction.objects.of_run(run, "after").count() == run.evalset.item_count
+        assert answers_of(run, "after").count() == run.evalset.item_count
         record = json.loads((run.directory / "run.json").read_text())
         assert (record["run_id"], record["config_sha256"]) == (str(run.pk), run.config_sha256)
         again, run = run, services.replay_run(run=first) if run == first else run

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import call_command
 
 from runs import services
-from runs.models import Evaluation, Prediction
+from runs.models import Evaluation
 from runs.timelapse import time_lapse
+from tests.runs.exams import answers_of
 from tests.runs.making import completed, lapsed
 from training import judges
 from training.judges import JUDGES, Judge, Judgement, judge_versions
@@ -47,7 +48,7 @@ def current(run) -> dict[str, Evaluation]:
 
 def test_new_rows_replace_the_old_ones_and_the_run_shows_what_they_say(judged_of_old, user):
     run, old = judged_of_old, current(judged_of_old)
-    outputs = list(Prediction.objects.of_run(run, "after").values_list("output", flat=True))
+    outputs = list(answers_of(run, "after").values_list("output", flat=True))
     job = rescore(run, by=user)
     assert (job.status, job.queue, job.created_by) == ("done", "short", user)
     new = current(run)
@@ -56,7 +57,7 @@ def test_new_rows_replace_the_old_ones_and_the_run_shows_what_they_say(judged_of
     assert {evaluation.pk for evaluation in run.evaluations.filter(status="replaced")} == {
         evaluation.pk for evaluation in old.values()
     }
-    rows = Prediction.objects.of_run(run, "after")
+    rows = answers_of(run, "after")
     assert list(rows.values_list("output", flat=True)) == outputs
     assert all(row.correct and row.loss is not None for row in rows)
     assert {row.judges["answer_correctness"]["version"] for row in rows} == {judge_versions()["answer_correctness"]}
