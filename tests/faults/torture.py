@@ -108,10 +108,10 @@ def many_runs(place: Installation, count: int) -> str:
     for seed in seeds:
         place.fate(seed, pace=0)
     run_ids = place.tell(f"[looking.launch('chain-v1', seed, 4, 2) for seed in {seeds}]")
-    statuses = "list(runs.Run.objects.filter(seed__in={}).values_list('status', flat=True))"
+    statuses = f"list(runs.Run.objects.filter(pk__in={run_ids}).values_list('status', flat=True))"
 
     def ended() -> int:
-        return sum(status in FINAL for status in place.tell(statuses.format(seeds)))
+        return sum(status in FINAL for status in place.tell(statuses))
 
     for part, deed in enumerate(("one", "flush", "two", "three"), start=1):
         eventually(lambda part=part: ended() >= count * part // 6, 600, f"{part} sixths have ended")
