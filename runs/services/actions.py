@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from runs import tasks
 from runs.models import Run
-from runs.services.disposing import require_checkpoints
+from runs.services.disposing import lock_kept, require_checkpoints
 from runs.services.launching import create, launch_run, require_engine
 from training.record import RECORD
 from training.shapes import OWN_FAMILY
@@ -86,6 +86,7 @@ def evaluate_run(*, run: Run, by=None) -> Run:
     if run.config["model"]["family"] != OWN_FAMILY:
         require_engine(Run.Engine.TUNIX)
     with transaction.atomic():
+        require_checkpoints(lock_kept(run))  # a removal may have been quicker
         run.move(Run.Status.EVALUATING, reason="to be examined again", by=by, error="")
         _enqueue(tasks.EvaluateRun.kind, run, by)
     return run
@@ -96,14 +97,12 @@ def rescore_run(*, run: Run, by=None) -> Run:
 
     Harmless while it is under way. Raises Conflict for a run that has no answers, or that is going itself.
     """
-    run.refresh_from_db(fields=["status", "removal"])
-    if run.removal == Run.Removal.DELETE:
-        raise Conflict(f"{run} is being deleted.", code="deleted")
-    if run.is_open or not run.evaluations.current().exists():
-        raise Conflict(f"{run} is {run.state}: it has no answers to judge.", code="not_examined")
-    job = run.job
-    if job is None or not job.is_open or job.kind != tasks.RescoreRun.kind:
-        with transaction.atomic():
+    with transaction.atomic():
+        run = lock_kept(run)
+        if run.is_open or not run.evaluations.current().exists():
+            raise Conflict(f"{run} is {run.state}: it has no answers to judge.", code="not_examined")
+        job = run.job
+        if job is None or not job.is_open or job.kind != tasks.RescoreRun.kind:
             run.note("to be judged again", by)
             _enqueue(tasks.RescoreRun.kind, run, by)
     return run

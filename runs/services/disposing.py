@@ -131,7 +131,9 @@ def hold(parent: Run, origin: str) -> None:
 
 def lock_kept(run: Run) -> Run:
     """The run as it is now, which no removal takes until the transaction ends. Raises Conflict if one was first."""
-    kept = Run.objects.with_dataset().select_for_update(of=("self",)).filter(pk=run.pk).exclude(removal=DELETE).first()
+    # No key: whoever writes of a run at this moment, an event or work, neither waits for us nor we for him in a circle.
+    runs = Run.objects.with_dataset().select_for_update(of=("self",), no_key=True)
+    kept = runs.filter(pk=run.pk).exclude(removal=DELETE).first()
     if kept is None:
         raise Conflict(f"{run} is being deleted.", code="deleted")
     return kept
@@ -140,7 +142,7 @@ def lock_kept(run: Run) -> Run:
 def _remove(run: Run, removal: str, done: str, by, **fields: Any) -> Run | None:
     """The run while somebody else holds the work or takes it up later; None when all is done."""
     with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=run.pk)
+        run = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         if removal == PURGE and run.purged_at and not run.removal:
             return None
         _require_free(run, removal, done)
@@ -193,7 +195,7 @@ def _held_against(run: Run) -> EvalSet | None:
 def _show(run: Run, shown: bool, by) -> Run:
     word = "taken back from the archive" if shown else "archived"
     with transaction.atomic():
-        run = Run.objects.with_dataset().select_for_update(of=("self",)).get(pk=run.pk)
+        run = Run.objects.with_dataset().select_for_update(of=("self",), no_key=True).get(pk=run.pk)
         if run.is_open and not shown:
             raise Conflict(f"{run} is {run.state}: only a closed run is archived.", code="wrong_state")
         if shown != (run.archived_at is None):
