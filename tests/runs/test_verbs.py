@@ -281,6 +281,17 @@ def test_runs_are_found_by_name_id_tag_and_dataset(client_in, api, call, dataset
     assert api.get("/api/runs?archived=maybe").status_code == 422
 
 
+def test_no_name_reaches_a_terminal_as_a_command_to_it(run, capsys):
+    services.describe_run(run=run, name="\x1b[31mred\x07 \u202eeman \x9b2J")
+    call_command("list_runs")
+    with pytest.raises(SystemExit):
+        call_command("rescore_run", str(run.pk))
+    shown = capsys.readouterr()
+    for text in shown:
+        assert r"\x1b[31mred\x07 \u202eeman \x9b2J" in text
+        assert not set(text) & set("\x1b\x07\u202e\x9b")
+
+
 # --- purge and delete -----------------------------------------------------------------------------
 
 
