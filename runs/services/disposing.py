@@ -139,6 +139,21 @@ def lock_kept(run: Run) -> Run:
     return kept
 
 
+def begin_work(kind: str, run: Run, by, *, here: bool = False) -> Job:
+    """Work for a closed run. Raises Conflict while there is another piece: there is only one at a time.
+
+    That one is looked for first: a row in its place would wait until it has ended, and that waits for the run's lock.
+    """
+    busy = Conflict(f"Something else is being done with {run}. Look again.", code="wrong_state")
+    if (job := run.job) and job.is_open:
+        raise busy
+    try:
+        with transaction.atomic():
+            return enqueue(kind, target=run.pk, created_by=by, here=here)
+    except IntegrityError:
+        raise busy
+
+
 def _remove(run: Run, removal: str, done: str, by, **fields: Any) -> Run | None:
     """The run while somebody else holds the work or takes it up later; None when all is done."""
     with transaction.atomic():
@@ -163,11 +178,7 @@ def _work_for(run: Run, by) -> Job:
     job = run.job
     if job and job.is_open and job.kind == tasks.RemoveRun.kind:
         return job
-    try:
-        with transaction.atomic():
-            return enqueue(tasks.RemoveRun.kind, target=run.pk, created_by=by, here=True)
-    except IntegrityError:
-        raise Conflict(f"Something else is being done with {run}. Look again.", code="wrong_state")
+    return begin_work(tasks.RemoveRun.kind, run, by, here=True)
 
 
 def _require_free(run: Run, removal: str, done: str) -> None:
