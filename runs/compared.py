@@ -87,9 +87,11 @@ def sides(run: Run, stage: str, found: services.ItemComparison | None) -> list[d
     """An item before training beside after it or a checkpoint: the title of each, its answer and its steps."""
     titles = [stage_title(name) for name in ("before", "after" if stage == "before" else stage)]
     rows = found.rows if found else (None, None)
+    both = found.diff.sides if found and found.diff else None
+    steps = [side.steps for side in both] if both else [panels.steps(row, run) if row else [] for row in rows]
     return [
-        {"title": title.capitalize(), "row": row, "steps": panels.steps(row, run) if row else []}
-        for title, row in zip(titles, rows, strict=True)
+        {"title": title.capitalize(), "row": row, "steps": shown}
+        for title, row, shown in zip(titles, rows, steps, strict=True)
     ]
 
 

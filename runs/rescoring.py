@@ -1,5 +1,7 @@
 """A run's answers are judged again as long work, where judges have changed since: no model is asked."""
 
+import time
+
 from runs import verdicts
 from runs.models import Evaluation, Run
 from training.evalsets import read_evalset
@@ -9,7 +11,7 @@ from tunixrt.jobs.models import Job
 from tunixrt.jobs.work import Work
 from tunixrt.lib.errors import Refused
 
-EVERY = 50  # rows between two signs of life, each of which is a write
+EVERY_SECONDS = 1.0  # a sign of life, which is a write; a row takes no time, or as long as math-verify is given
 
 
 class RescoreRun(Work):
@@ -23,10 +25,12 @@ class RescoreRun(Work):
 
     def body(self, job: Job) -> None:
         run = Run.objects.select_related("evalset").get(pk=job.target)
-        changed = judge_changes(present_judges(run) or {})
+        changed, told = judge_changes(present_judges(run) or {}), 0.0
 
         def progress(done: int, due: int) -> None:
-            if done % EVERY == 0 or done == due:
+            nonlocal told
+            if done == due or time.monotonic() - told >= EVERY_SECONDS:
+                told = time.monotonic()
                 job.tick(done, due, "judging the answers again")
 
         try:

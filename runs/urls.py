@@ -1,6 +1,7 @@
 """Addresses of this room."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import PathConverter
 
 from runs import services
 from runs.api import causes as causes_api
@@ -26,6 +27,15 @@ from runs.views import (
     runs,
     timelapse,
 )
+
+
+class TextConverter(PathConverter):
+    """Any text at all, as the id of an item may be: slashes and ends of lines too."""
+
+    regex = "(?s:.+)"
+
+
+register_converter(TextConverter, "text")
 
 
 def action(name: str, service) -> list:
@@ -80,12 +90,12 @@ urlpatterns = [
     path("api/runs/<uuid:run_id>/ledger", ledger_api.RunLedger.as_view(), name="api_run_ledger"),
     path("api/runs/<uuid:run_id>/predictions", results_api.RunPredictions.as_view(), name="api_run_predictions"),
     path(
-        "api/runs/<uuid:run_id>/predictions/<path:item_id>/nearest",
+        "api/runs/<uuid:run_id>/predictions/<text:item_id>/nearest",
         causes_api.PredictionNearest.as_view(),
         name="api_prediction_nearest",
     ),
     path(
-        "api/runs/<uuid:run_id>/predictions/<path:item_id>/promote",
+        "api/runs/<uuid:run_id>/predictions/<text:item_id>/promote",
         causes_api.PredictionPromote.as_view(),
         name="api_prediction_promote",
     ),

@@ -5,8 +5,9 @@ the last one may be the beginning of a longer word.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from training.unicode import nfkc
 
 MAX_WORD = 40  # characters; a longer run is several words, here as in a search
 MAX_WORDS = 6_000  # different words of one trace; at 40 characters each they still fit PostgreSQL's tsvector of 1 MB
@@ -45,7 +46,7 @@ def _apart(text: str) -> str:
     if text.isascii():
         text = text.lower()
     else:
-        text = unicodedata.normalize("NFKC", text).casefold()
+        text = nfkc(text).casefold()
         for char in set(STRANGE_SIGN.findall(text)):
             text = text.replace(char, " ")
     return text.encode().translate(PLAIN_SIGNS).decode()

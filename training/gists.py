@@ -5,7 +5,6 @@ Spaces, case, brackets, `3×4` and `3 * 4`, `1,000` and `1000` make no differenc
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import NamedTuple
 
 from training.arithmetic.tokens import SIGNS, Token, read_number, read_power, read_tokens
@@ -103,8 +102,8 @@ def _number(text: str, *, negative: bool, percent: bool) -> Atom:
     number = read_number(text)
     if number is None:
         return Atom("number", f"{'-' * negative}{text}{'%' * percent}")
-    value = number.value * (-1 if negative else 1) / (100 if percent else 1)
-    return Atom("number", str(Fraction(value)))
+    value = -number.value if negative else number.value
+    return Atom("number", str(value / 100 if percent else value))
 
 
 def _is_unary(before: Token, token: Token, after: Token) -> bool:

@@ -186,7 +186,7 @@ def _task(examined: Examined) -> dict[str, Any]:
             "version": examined.evalset_sha256[:12],
             "evalset": examined.evalset,
             "evalset_sha256": examined.evalset_sha256,
-            "judges": dict(examined.judges),
+            "judges": dict(sorted(examined.judges.items())),
         },
     }
 
@@ -231,7 +231,7 @@ def _generation(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scores(row: ResultRow) -> dict[str, float]:
-    scores = {name: float(judgement["score"]) for name, judgement in row["judges"].items()}
+    scores = {name: float(judgement["score"]) for name, judgement in sorted(row["judges"].items())}
     return scores | ({LOSS: float(row["loss"])} if row.get("loss") is not None else {})
 
 

@@ -18,6 +18,7 @@ from functools import cache
 import numpy as np
 
 from training.canonical import sha256_hex
+from training.unicode import nfkc
 
 WORD = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s]")  # a number is one word, however long, and so is a sign
 SPACE, LETTER, NUMBER, SIGN, POINT, QUIET = range(6)  # kinds of characters and of words, the signs last
@@ -88,7 +89,7 @@ def spoken_words(text: str) -> list[str]:
 
 def folded(text: str) -> str:
     """`text` in one case and one spelling of Unicode."""
-    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
+    return (text if text.isascii() else nfkc(text)).casefold()
 
 
 def hash_words(texts: Sequence[str]) -> Words:

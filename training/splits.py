@@ -1,10 +1,10 @@
 """Which rows are taught, which are held out, and in which order they are drawn: by hash, never by chance."""
 
-import unicodedata
 from hashlib import sha256
 
 from training.canonical import sha256_hex
 from training.problems import PROBLEMS
+from training.unicode import nfkc
 
 SPLITS = ("train", "valid", "test")
 TENTHS = ("train",) * 8 + ("valid", "test")
@@ -36,4 +36,4 @@ def normalise(prompt: str) -> str:
     """`prompt` without what makes no difference to its meaning: case, spacing, Unicode's several spellings."""
     if prompt.isascii() and prompt.isprintable() and "  " not in prompt:
         return prompt.strip(" ").lower()  # the same, in a third of the time
-    return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+    return " ".join(nfkc(prompt).casefold().split())

@@ -105,9 +105,9 @@ class EvalItemQuerySet(models.QuerySet):
         return found
 
     def with_words(self, words: str) -> Self:
-        """Items whose id, prompt or expected answer holds these words as they stand."""
-        named = Q(item_id__icontains=words) | Q(prompt__icontains=words)
-        return self.filter(named | Q(expected_answer__icontains=words))
+        """Items whose id, prompt or expected answer holds these words as they stand, in any case."""
+        named = Q(item_id__says=words) | Q(prompt__says=words)
+        return self.filter(named | Q(expected_answer__says=words))
 
 
 class EvalItem(models.Model):

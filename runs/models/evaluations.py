@@ -103,7 +103,7 @@ class PredictionQuerySet(models.QuerySet):
 
     def saying(self, text: str) -> Self:
         """Those with `text` in the prompt or in the output, whatever its case."""
-        return self.filter(Q(item__prompt__icontains=text) | Q(output__icontains=text))
+        return self.filter(Q(item__prompt__says=text) | Q(output__says=text))
 
     def judged_by(self, judge: str, *, passed: bool) -> Self:
         """Those to which a judge gave all that it can give, or less."""

@@ -58,7 +58,7 @@ class RunQuerySet(models.QuerySet):
 
     def called(self, text: str) -> Self:
         """Those with `text` in their name, or whose id holds it."""
-        found = Q(name__icontains=text.strip())
+        found = Q(name__says=text.strip())
         part = text.strip().replace("-", "").lower()
         if PART_OF_ID.fullmatch(part):
             found |= Q(hex__contains=part)

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from runs import tasks
 from runs.models import Run
-from runs.services.disposing import require_checkpoints
+from runs.services.disposing import begin_work, lock_kept, require_checkpoints
 from runs.services.launching import create, launch_run, require_engine
 from training.record import RECORD
 from training.shapes import OWN_FAMILY
 from tunixrt.jobs import work
-from tunixrt.jobs.work import enqueue
 from tunixrt.lib.errors import Conflict
 
 RETRIED = (Run.Status.TRAINING_FAILED, Run.Status.EVALUATION_FAILED, Run.Status.CANCELLED)
@@ -86,8 +85,9 @@ def evaluate_run(*, run: Run, by=None) -> Run:
     if run.config["model"]["family"] != OWN_FAMILY:
         require_engine(Run.Engine.TUNIX)
     with transaction.atomic():
+        require_checkpoints(lock_kept(run))  # a removal may have been quicker
         run.move(Run.Status.EVALUATING, reason="to be examined again", by=by, error="")
-        _enqueue(tasks.EvaluateRun.kind, run, by)
+        begin_work(tasks.EvaluateRun.kind, run, by)
     return run
 
 
@@ -96,16 +96,14 @@ def rescore_run(*, run: Run, by=None) -> Run:
 
     Harmless while it is under way. Raises Conflict for a run that has no answers, or that is going itself.
     """
-    run.refresh_from_db(fields=["status", "removal"])
-    if run.removal == Run.Removal.DELETE:
-        raise Conflict(f"{run} is being deleted.", code="deleted")
-    if run.is_open or not run.evaluations.current().exists():
-        raise Conflict(f"{run} is {run.state}: it has no answers to judge.", code="not_examined")
-    job = run.job
-    if job is None or not job.is_open or job.kind != tasks.RescoreRun.kind:
-        with transaction.atomic():
+    with transaction.atomic():
+        run = lock_kept(run)
+        if run.is_open or not run.evaluations.current().exists():
+            raise Conflict(f"{run} is {run.state}: it has no answers to judge.", code="not_examined")
+        job = run.job
+        if job is None or not job.is_open or job.kind != tasks.RescoreRun.kind:
             run.note("to be judged again", by)
-            _enqueue(tasks.RescoreRun.kind, run, by)
+            begin_work(tasks.RescoreRun.kind, run, by)
     return run
 
 
@@ -115,15 +113,6 @@ def _again(parent: Run, origin: str, by) -> Run:
     same = ("name", "engine", "dataset", "evalset", "config", "config_sha256", "seed")
     fields = {name: getattr(parent, name) for name in same}
     return create(by, reason=f"{origin} of {parent.pk}", parent=parent, origin=origin, **fields)
-
-
-def _enqueue(kind: str, run: Run, by) -> None:
-    """Work for a closed run, of which there is only one piece at a time."""
-    try:
-        with transaction.atomic():
-            enqueue(kind, target=run.pk, created_by=by)
-    except IntegrityError:
-        raise Conflict(f"Something else is being done with {run}. Look again.", code="wrong_state")
 
 
 def _require(run: Run, allowed: tuple[str, ...], what: str) -> None:

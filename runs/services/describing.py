@@ -39,7 +39,7 @@ def untag_run(*, run: Run, tag: str, by=None) -> Run:
 
 def _locked(run: Run) -> Run:
     """The run as it is now; nobody else describes it until the transaction ends."""
-    return Run.objects.select_for_update().get(pk=run.pk)
+    return Run.objects.select_for_update(no_key=True).get(pk=run.pk)
 
 
 def _rename(run: Run, name: object, by) -> None:

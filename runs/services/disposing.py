@@ -131,16 +131,33 @@ def hold(parent: Run, origin: str) -> None:
 
 def lock_kept(run: Run) -> Run:
     """The run as it is now, which no removal takes until the transaction ends. Raises Conflict if one was first."""
-    kept = Run.objects.with_dataset().select_for_update(of=("self",)).filter(pk=run.pk).exclude(removal=DELETE).first()
+    # No key: whoever writes of a run at this moment, an event or work, neither waits for us nor we for him in a circle.
+    runs = Run.objects.with_dataset().select_for_update(of=("self",), no_key=True)
+    kept = runs.filter(pk=run.pk).exclude(removal=DELETE).first()
     if kept is None:
         raise Conflict(f"{run} is being deleted.", code="deleted")
     return kept
 
 
+def begin_work(kind: str, run: Run, by, *, here: bool = False) -> Job:
+    """Work for a closed run. Raises Conflict while there is another piece: there is only one at a time.
+
+    That one is looked for first: a row in its place would wait until it has ended, and that waits for the run's lock.
+    """
+    busy = Conflict(f"Something else is being done with {run}. Look again.", code="wrong_state")
+    if (job := run.job) and job.is_open:
+        raise busy
+    try:
+        with transaction.atomic():
+            return enqueue(kind, target=run.pk, created_by=by, here=here)
+    except IntegrityError:
+        raise busy
+
+
 def _remove(run: Run, removal: str, done: str, by, **fields: Any) -> Run | None:
     """The run while somebody else holds the work or takes it up later; None when all is done."""
     with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=run.pk)
+        run = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         if removal == PURGE and run.purged_at and not run.removal:
             return None
         _require_free(run, removal, done)
@@ -161,11 +178,7 @@ def _work_for(run: Run, by) -> Job:
     job = run.job
     if job and job.is_open and job.kind == tasks.RemoveRun.kind:
         return job
-    try:
-        with transaction.atomic():
-            return enqueue(tasks.RemoveRun.kind, target=run.pk, created_by=by, here=True)
-    except IntegrityError:
-        raise Conflict(f"Something else is being done with {run}. Look again.", code="wrong_state")
+    return begin_work(tasks.RemoveRun.kind, run, by, here=True)
 
 
 def _require_free(run: Run, removal: str, done: str) -> None:
@@ -193,7 +206,7 @@ def _held_against(run: Run) -> EvalSet | None:
 def _show(run: Run, shown: bool, by) -> Run:
     word = "taken back from the archive" if shown else "archived"
     with transaction.atomic():
-        run = Run.objects.with_dataset().select_for_update(of=("self",)).get(pk=run.pk)
+        run = Run.objects.with_dataset().select_for_update(of=("self",), no_key=True).get(pk=run.pk)
         if run.is_open and not shown:
             raise Conflict(f"{run} is {run.state}: only a closed run is archived.", code="wrong_state")
         if shown != (run.archived_at is None):

@@ -177,6 +177,15 @@ def test_an_item_that_is_not_asked_is_404(api, examined, item_id):
     assert api.post(f"{path}/promote", {"confirmed": True}, format="json").status_code == 404
 
 
+@pytest.mark.parametrize("item_id", ["a/b", "two\nlines", "a\r\nb", "%2f", "../..", "x/nearest", "?a#b", "//", "É"])
+def test_an_item_is_found_whatever_its_id_holds(api, dataset, item_id):
+    question = {"prompt": "p", "expected_answer": "1", "category": "c", "difficulty": "1"}
+    evalset = evalset_from_items(items=[question | {"id": item_id}], name="odd", by=None)
+    run = services.launch_run(dataset_key=dataset.key, config_name="tiny", evalset=evalset)
+    path = reverse("api_prediction_nearest", args=[run.pk, evalset.items.get().item_id])
+    assert api.get(path).status_code == 200
+
+
 def test_pages_of_an_item_that_is_not_asked_are_404(client_in, examined):
     for name in ("prediction_nearest", "prediction_promote"):
         assert client_in.get(reverse(name, args=[examined.pk, 10**30])).status_code == 404

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.management import call_command
 
-from runs import services
+from runs import rescoring, services
 from runs.models import Evaluation
 from runs.timelapse import time_lapse
 from tests.runs.exams import answers_of
@@ -89,6 +89,21 @@ def test_its_history_says_by_which_judges_and_what_came_of_it(judged_of_old, use
     assert "step_count none → 1" in done.reason
     assert "format_valid" not in done.reason
     assert done.reason.endswith(f"0 right before and 0 after, now 0 right before and {count} after")
+
+
+def test_answers_that_take_long_to_judge_each_give_a_sign_of_life(judged_of_old, monkeypatch):
+    clock, ticks = [0.0], []
+
+    def slow(item, output, recipe):
+        clock[0] += 5
+        return Judgement(1.0, "took five seconds")
+
+    monkeypatch.setitem(JUDGES, "step_count", Judge("step_count", "9", slow))
+    monkeypatch.setattr(rescoring.time, "monotonic", lambda: clock[0])
+    services.rescore_run(run=judged_of_old)
+    work.perform(judged_of_old.job.pk, watch=lambda job: ticks.append(job.done))
+    rows = 2 * judged_of_old.evalset.item_count
+    assert ticks[:rows] == list(range(1, rows + 1))
 
 
 def test_a_second_request_while_it_waits_is_harmless(judged_of_old):

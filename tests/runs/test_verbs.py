@@ -3,14 +3,17 @@
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.urls import reverse
 
 from runs import services
 from runs.models import Prediction, Run
 from runs.removal import empty
+from runs.services import actions
 from tests.factories import make_user
 from tests.runs.making import TINY, begin, completed, end
 from training.errors import Invalid
@@ -278,6 +281,17 @@ def test_runs_are_found_by_name_id_tag_and_dataset(client_in, api, call, dataset
     assert api.get("/api/runs?archived=maybe").status_code == 422
 
 
+def test_no_name_reaches_a_terminal_as_a_command_to_it(run, capsys):
+    services.describe_run(run=run, name="\x1b[31mred\x07 \u202eeman \x9b2J")
+    call_command("list_runs")
+    with pytest.raises(SystemExit):
+        call_command("rescore_run", str(run.pk))
+    shown = capsys.readouterr()
+    for text in shown:
+        assert r"\x1b[31mred\x07 \u202eeman \x9b2J" in text
+        assert not set(text) & set("\x1b\x07\u202e\x9b")
+
+
 # --- purge and delete -----------------------------------------------------------------------------
 
 
@@ -304,6 +318,39 @@ def test_what_needs_checkpoints_is_refused_after_a_purge(run, trained, service):
     with pytest.raises(Conflict, match=r"was purged on \d{4}-\d\d-\d\d: its checkpoints are gone"):
         service(run=trained)
     assert services.clone_run(run=trained).status == "pending"
+
+
+def test_an_examination_is_refused_when_a_purge_was_a_moment_quicker(trained, monkeypatch):
+    lock = actions.lock_kept
+    monkeypatch.setattr(actions, "lock_kept", lambda run: services.purge_run(run=run) and lock(run))
+    with pytest.raises(Conflict, match="its checkpoints are gone"):
+        services.evaluate_run(run=Run.objects.get(pk=trained.pk))
+    assert Run.objects.get(pk=trained.pk).status == "completed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whatever_is_asked_of_a_run_at_the_same_moment_is_done_or_refused(dataset):
+    """Never in a circle of locks. SQLite in memory takes one connection, so there one asks after the other."""
+    run = with_checkpoint(completed(dataset, seed=1))
+    asked = (services.rescore_run, services.set_baseline, services.purge_run, services.evaluate_run) * 5
+
+    def once(service) -> str:
+        try:
+            service(run=Run.objects.with_dataset().get(pk=run.pk))
+            return "done"
+        except Conflict:
+            return "refused"
+        finally:
+            if several > 1:
+                connection.close()
+
+    several = 4 if connection.vendor == "postgresql" else 1
+    with ThreadPoolExecutor(several) as pool:
+        said = list(pool.map(once, asked) if several > 1 else map(once, asked))
+    assert "done" in said
+    assert Job.objects.filter(target=run.pk, status__in=Job.OPEN).count() <= 1
+    run.refresh_from_db()
+    assert not (run.is_open and run.purged_at)
 
 
 def test_a_purged_run_says_so_on_its_page(client_in, trained):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -202,3 +203,10 @@ def test_hostile_outputs_stay_one_line_each():
 
 def test_the_same_examination_gives_the_same_bytes():
     assert lm_eval_files(make_examined()) == lm_eval_files(make_examined())
+
+
+def test_the_order_in_which_a_database_keeps_judges_makes_no_difference():
+    examined = make_examined(judges={"format_valid": "1", "answer_correctness": "2"})
+    rows = [{**row, "judges": dict(reversed(row["judges"].items()))} for row in examined.rows]
+    turned = replace(examined, rows=rows, judges=dict(reversed(examined.judges.items())))
+    assert lm_eval_files(turned) == lm_eval_files(examined)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_DIGITS = 30  # characters of one number; a longer one is not read
@@ -73,8 +74,14 @@ def read_tokens(text: str) -> Iterator[Token]:
 
 def read_number(text: str) -> Number | None:
     """The value of a number token; None for what only looks like one: a time, a date, a code."""
+    return _read_number(text) if len(text) <= MAX_DIGITS else None
+
+
+@lru_cache(maxsize=4096)
+def _read_number(text: str) -> Number | None:
+    """A solution names the same few numbers again and again."""
     match = NUMBER.fullmatch(text)
-    if not match or len(text) > MAX_DIGITS:
+    if not match:
         return None
     whole, decimals, above, below, vulgar = match.groups("")
     if len(whole) > 1 and whole.startswith("0"):

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from training.unicode import nfkc
+
 MAX_NUMBER = 64  # characters; a longer number is compared as text
 
 NUMBER = re.compile(
@@ -42,5 +44,5 @@ def number(text: str) -> Fraction | None:
 
 def normalise(text: str) -> str:
     """`text` in NFKC, without case, extra spaces, surrounding quotes and closing punctuation."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = " ".join(nfkc(text).casefold().split())
     return plain.strip(QUOTES).rstrip(PUNCTUATION + QUOTES).strip() or plain

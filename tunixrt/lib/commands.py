@@ -1,6 +1,7 @@
 """What every command shares: `--json`, sentences instead of tracebacks, exit codes, progress."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from training.errors import Invalid
 from tunixrt.lib.errors import Refused
 
 DONE, FAILED, WRONG_USE, GATE_SAID_NO = 0, 1, 2, 3  # exit codes
+CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # obeyed by terminals
 
 
 class Command(BaseCommand):
@@ -51,7 +53,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
         else:
             for line in self.show(result):
-                self.stdout.write(line)
+                self.stdout.write(visible(line))
         if self.exit_code:
             sys.exit(self.exit_code)
 
@@ -60,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"code": code, "detail": lines[0], "errors": errors}, ensure_ascii=False))
         else:
             for line in lines:
-                self.stderr.write(line)
+                self.stderr.write(visible(line))
         sys.exit(GATE_SAID_NO if code == "gate_refused" else FAILED)
 
     def progress(self, items: Iterable, total: int | None, what: str) -> Iterator:
@@ -70,6 +72,11 @@ class Command(BaseCommand):
             yield item
             bar.show(count)
         bar.close()
+
+
+def visible(line: str) -> str:
+    """A line for a terminal: names and answers may hold signs that would colour it, clear it or turn it round."""
+    return CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), line)
 
 
 class ProgressLine:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma, ordinal
 from django.http import QueryDict
+from django.template.defaultfilters import stringfilter
 from django.utils.dateformat import format as format_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -80,6 +81,16 @@ def short(identifier: object) -> str:
     """The last eight characters of a uuid or the first twelve of a hash: enough to tell two apart on a page."""
     text = str(identifier)
     return text[-8:] if "-" in text else text[:12]
+
+
+@register.filter(is_safe=True)
+@stringfilter
+def truncatechars(text: str, length: int) -> str:
+    """At most so many characters, the last of them "…" where there are more.
+
+    Takes the place of Django's own, which counts no marks and takes the square of their number.
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 @register.simple_tag(takes_context=True)
