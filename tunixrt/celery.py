@@ -68,7 +68,7 @@ def show_signs_of_life(sender, **kwargs: object) -> None:
     from django.conf import settings
     from django.db import DatabaseError
 
-    from tunixrt.jobs.child import drain_file
+    from tunixrt.jobs.draining import drain_file
     from tunixrt.jobs.models import Beacon
     from tunixrt.jobs.work import Sweeper
 
@@ -84,7 +84,7 @@ def show_signs_of_life(sender, **kwargs: object) -> None:
 @worker_shutting_down.connect
 def hand_work_back(**kwargs: object) -> None:
     """Tells the process that supervises a child to stop it at a checkpoint: a warm shutdown alone waits for hours."""
-    from tunixrt.jobs.child import drain_file
+    from tunixrt.jobs.draining import drain_file
 
     stopping.set()
     file = drain_file(os.getpid())
@@ -97,7 +97,7 @@ def leave(**kwargs: object) -> None:
     """Leaves neither file nor beacon behind."""
     from django.db import DatabaseError
 
-    from tunixrt.jobs.child import drain_file
+    from tunixrt.jobs.draining import drain_file
     from tunixrt.jobs.models import Beacon
 
     drain_file(os.getpid()).unlink(missing_ok=True)

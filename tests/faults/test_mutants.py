@@ -23,7 +23,7 @@ from tests.jobs import test_child, test_work
 from tests.runs import test_pipeline
 from tests.training import test_journal, test_lifeline
 from training import journal, lifeline
-from tunixrt.jobs import child, services, work
+from tunixrt.jobs import child, draining, services, work
 from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
 from tunixrt.lib.errors import Conflict
 
@@ -100,7 +100,7 @@ sleeper.wait()
 
 def a_worker_that_stops_hands_back(home, settings):
     settings.RUN_GRACE_SECONDS = 1
-    file = child.drain_file(os.getppid())
+    file = draining.drain_file(os.getppid())
     file.parent.mkdir(parents=True)
     file.touch()
     with pytest.raises(HandBack):
@@ -265,6 +265,13 @@ MUTANTS = {
     ),
     "a worker that stops does not hand back": Mutant(
         child, "_watch", 'raise Interrupted("its worker is stopping")', "pass", a_worker_that_stops_hands_back
+    ),
+    "a worker that stops begins something": Mutant(
+        work,
+        "long_task",
+        "if not is_stopping():",
+        "if True:",
+        test_work.test_a_worker_that_was_told_to_stop_begins_nothing,
     ),
     "only the child is ended, not its group": Mutant(
         child,

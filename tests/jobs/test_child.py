@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.files import write_json_atomic
-from tunixrt.jobs import child
+from tunixrt.jobs import child, draining
 from tunixrt.jobs.models import Cancelled, HandBack, Job, Lost
 from tunixrt.lib.machines import birth, boot_id
 
@@ -85,7 +85,7 @@ def test_the_child_is_ended_when_the_row_has_another_owner(job, home):
 
 
 def test_a_worker_that_is_told_to_stop_hands_the_work_back(job, home):
-    file = child.drain_file(os.getppid())
+    file = draining.drain_file(os.getppid())
     file.parent.mkdir(parents=True)
     with pytest.raises(HandBack):
         watch(job, home, READY, lambda event: file.touch())
@@ -97,7 +97,7 @@ def seal(*_):
     print(json.dumps({"event": "checkpoint", "step": 7}), flush=True)
     sys.exit(75)
 signal.signal(signal.SIGTERM, seal)"""
-    file, heard = child.drain_file(os.getppid()), []
+    file, heard = draining.drain_file(os.getppid()), []
     file.parent.mkdir(parents=True)
 
     def stop_once_ready(event):

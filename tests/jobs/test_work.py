@@ -1,3 +1,4 @@
+import os
 import uuid
 from datetime import timedelta
 
@@ -5,6 +6,7 @@ import pytest
 from django.db import InterfaceError, OperationalError, transaction
 
 from tunixrt.jobs import work
+from tunixrt.jobs.draining import drain_file
 from tunixrt.jobs.models import WORK_VERSION, Cancelled, HandBack, Interrupted, Job, Lost
 from tunixrt.lib.errors import Conflict
 
@@ -51,6 +53,19 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+
+def test_a_worker_that_was_told_to_stop_begins_nothing(job, home):
+    task = work.long_task(Recorded)
+    kind, told_to_stop = work.KINDS[Recorded.kind], drain_file(os.getppid())
+    told_to_stop.parent.mkdir(parents=True, exist_ok=True)
+    told_to_stop.touch()
+    task(str(job.pk))
+    assert kind.told == []
+    assert Job.objects.get(pk=job.pk).status == "queued"
+    told_to_stop.unlink()
+    task(str(job.pk))
+    assert kind.told == ["started", "done"]
 
 
 def test_work_runs_from_queued_to_done(kind, job):

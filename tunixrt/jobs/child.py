@@ -11,7 +11,6 @@ import logging
 import os
 import selectors
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from training.files import write_json_atomic
+from tunixrt.jobs.draining import is_stopping
 from tunixrt.jobs.models import Cancelled, HandBack, Interrupted, Job, Lost
 from tunixrt.lib.machines import birth, boot_id
 
@@ -135,11 +135,6 @@ def _end(child: subprocess.Popen) -> None:
             pipe.close()  # type: ignore[union-attr]
 
 
-def drain_file(main_pid: int) -> Path:
-    """Where a worker of this machine that was told to stop says so to the processes that work for it."""
-    return settings.TUNIXRT_HOME / "drain" / f"{socket.gethostname()}-{main_pid}"
-
-
 def _watch(job: Job, child: subprocess.Popen, lines: "_Lines", on_event: Callable[[dict], None]) -> int:
     started = last_beat = last_contact = last_event = time.monotonic()
     patience = BEFORE_THE_FIRST * settings.RUN_STALL_SECONDS
@@ -153,7 +148,7 @@ def _watch(job: Job, child: subprocess.Popen, lines: "_Lines", on_event: Callabl
         now = time.monotonic()
         if child.poll() is not None and lines.ended:
             return child.returncode
-        if drain_file(os.getppid()).exists():
+        if is_stopping():
             raise Interrupted("its worker is stopping")
         if now - last_event > patience:
             raise HandBack(f"it hangs: nothing heard of it for {patience} s (RUN_STALL_SECONDS)")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from training.errors import Invalid
+from tunixrt.jobs.draining import is_stopping
 from tunixrt.jobs.models import Cancelled, HandBack, Interrupted, Job, JobQuerySet, Lost
 from tunixrt.lib.errors import Refused
 
@@ -48,13 +49,17 @@ KINDS: dict[str, Work] = {}
 
 
 def long_task(work: type[Work]) -> Callable:
-    """Registers a kind of work and returns the Celery task that does it."""
+    """Registers a kind of work and returns the Celery task that does it.
+
+    A worker that was told to stop begins nothing: what another one has just handed back would be handed back again.
+    """
     KINDS[work.kind] = work()
 
     @shared_task(name=work.kind)
     def task(job_id: str) -> None:
-        close_old_connections()
-        perform(job_id)
+        if not is_stopping():  # else the sweeper rings again
+            close_old_connections()
+            perform(job_id)
 
     return task
 
