@@ -153,7 +153,7 @@ HOSTILE = [
 def test_hostile_answers_are_wrong_at_once(answer, expected):
     start = time.process_time()
     assert judge_output({"expected_answer": expected}, f"Answer: {answer}", ANSWER_ONLY)["correct"] is False
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 3  # some hundredths of a second; without the bounds, hours
 
 
 def test_a_number_is_what_is_written_and_not_what_could_be_worked_out():
