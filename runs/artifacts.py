@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from django.http import FileResponse, Http404
+
 MAX_PATH = 1000  # characters
 MAX_FILES = 2000  # listed
 MAX_MEASURED = 100_000  # files counted
@@ -126,3 +128,15 @@ def _walk(directory: Path, root: Path) -> Iterator[Artifact]:
         elif entry.is_file(follow_symlinks=False):
             facts = entry.stat(follow_symlinks=False)
             yield Artifact(str(Path(entry.path).relative_to(root)), facts.st_size, facts.st_mtime)
+
+
+def download(run_dir: Path, name: str) -> FileResponse:
+    """A file of the run as an attachment that no browser runs. Raises Http404 where `open_artifact` finds none."""
+    try:
+        file = open_artifact(run_dir, name)
+    except FileNotFoundError:
+        raise Http404
+    filename = name.rpartition("/")[2]
+    response = FileResponse(file, as_attachment=True, filename=filename, content_type=content_type(name))
+    response["Content-Security-Policy"] = "sandbox"
+    return response

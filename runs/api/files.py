@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.http import FileResponse, Http404
+from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from runs import schemas, series
 from runs.api.asked import get_run
-from runs.artifacts import content_type, list_artifacts, open_artifact, size_by_kind
+from runs.artifacts import download, list_artifacts, size_by_kind
 from tunixrt.lib.api import only_known
 from tunixrt.lib.pagination import whole_number
 
@@ -58,14 +58,7 @@ class RunArtifact(APIView):
         operation_id="runs_artifact_download", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}
     )
     def get(self, request: Request, run_id: UUID, path: str) -> FileResponse:
-        try:
-            file = open_artifact(get_run(run_id).directory, path)
-        except FileNotFoundError:
-            raise Http404
-        name = path.rpartition("/")[2]
-        response = FileResponse(file, as_attachment=True, filename=name, content_type=content_type(path))
-        response["Content-Security-Policy"] = "sandbox"
-        return response
+        return download(get_run(run_id).directory, path)
 
 
 def read_after(request: Request, run_id: UUID, name: str) -> series.Window:

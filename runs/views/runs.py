@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from runs import exports, gate_panels, lapse_panels, panels, services, watching
-from runs.artifacts import MAX_FILES, content_type, list_artifacts, open_artifact, size_by_kind
+from runs.artifacts import MAX_FILES, download, list_artifacts, size_by_kind
 from runs.filters import FILTERS, filtered_runs
 from runs.forms import LaunchForm, initial_of
 from runs.judging import judging
@@ -150,11 +150,4 @@ def describe(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 @require_safe
 def artifact(request: HttpRequest, run_id: UUID, name: str) -> FileResponse:
-    try:
-        file = open_artifact(find_run_or_404(run_id).directory, name)
-    except FileNotFoundError:
-        raise Http404
-    filename = name.rpartition("/")[2]
-    response = FileResponse(file, as_attachment=True, filename=filename, content_type=content_type(name))
-    response["Content-Security-Policy"] = "sandbox"
-    return response
+    return download(find_run_or_404(run_id).directory, name)

@@ -24,7 +24,7 @@ from training.engine.weights import initial_params
 from training.engines import require_tunix
 from training.errors import Fault, Invalid
 from training.evalsets import evalset_sha256
-from training.examinations import Aside, Examined, earlier_results, publish, write_examined
+from training.examinations import Aside, Examined, earlier_results, judged_summary, publish, write_examined
 from training.judges import clean_output, judge_output, judge_versions
 from training.lifeline import Failure
 from training.packing import Batch, Example, PackedData, encode_example
@@ -37,7 +37,6 @@ from training.record import (
     read_record,
     recorded_shape,
 )
-from training.results import summarise
 from training.shapes import OWN_FAMILY, ModelShape
 from training.tokenizer import Tokenizer
 
@@ -247,8 +246,7 @@ def _summary(
         "evalset": evalset,
         "evalset_sha256": evalset_sha256(items),
         "seed": model.config.training.seed,
-        **summarise(rows),
-        "judges": judge_versions(),
+        **judged_summary(rows),
         "generated_tokens": sum(row["output_tokens"] for row in rows),
         "wall_time_s": round(wall_time_s, 3),
     }
